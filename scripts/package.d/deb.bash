@@ -53,11 +53,11 @@ CONTROL
 
 # shared_libraries PROGRAM: the packages that have its libraries, with their lowest versions.
 shared_libraries() {
-    local folder
-    folder=$(mktemp -d)
-    mkdir "$folder/debian"
+    local folder=$OUT/shlibdeps
+    rm -rf "$folder"
+    mkdir -p "$folder/debian"
     printf 'Source: ottla\n\nPackage: ottla\nArchitecture: any\n' >"$folder/debian/control"
-    (cd "$folder" && dpkg-shlibdeps -O "$1" 2>/dev/null) | sed 's/^shlibs:Depends=//'
+    (cd "$folder" && dpkg-shlibdeps -O "$1" 2>log) | sed 's/^shlibs:Depends=//' || { cat "$folder/log" >&2; die "dpkg-shlibdeps failed"; }
     rm -r "$folder"
 }
 

@@ -5,6 +5,7 @@
 # registry: its cargo has the program of target/release already. The Dockerfile itself is the same.
 image() {
     local arguments=()
+    mkdir -p "$OUT"
     if [[ ${1:-} == --local ]]; then
         local_builder
         arguments=(--build-arg BUILDER=ottla-local/builder --network none)

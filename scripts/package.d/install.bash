@@ -20,7 +20,8 @@ install_crates() {
         --config 'source.crates-io.replace-with = "packaged"' --config "source.packaged.directory = '$vendor'")
     [[ $("$folder/bin/ottla" --version) == "ottla $RELEASE" ]] || die "ottla --version is not $RELEASE"
     printf 'topic = "notes"\n[producer]\nbootstrap.servers = "localhost:9092"\n' >"$folder/notes.toml"
-    answer=$(printf 'first\nsecond\nthird\n' | "$folder/bin/ottla" produce --embedded --config "$folder/notes.toml" 2>&1)
+    answer=$(printf 'first\nsecond\nthird\n' | "$folder/bin/ottla" produce --embedded --config "$folder/notes.toml" 2>&1) ||
+        { printf '%s\n' "$answer" >&2; die "the installed command failed"; }
     printf '%s\n' "$answer"
     grep -q '^3 records acknowledged' <<<"$answer" || die "the installed command did not send three records"
     say "ottla-cli $RELEASE was installed from the packaged files: $(stat -c %s "$folder/bin/ottla") bytes"
