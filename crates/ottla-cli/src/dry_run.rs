@@ -10,9 +10,8 @@ use ottla::record::Headers;
 
 use crate::{
     consumed::{PlainRecord, write_plain},
-    encoder::Place,
     encoders::{Encoders, Serializing},
-    encoding::{Part, Unfit},
+    encoding::Unfit,
     exit::{Exit, Failure, chain, written},
     input::Step,
     inputs::{Inputs, OpenInput},
@@ -159,15 +158,9 @@ impl<'a, W: io::Write> Showing<'a, W> {
 
     /// Checks that key and value can be serialized.
     fn encode(&self, parts: &Parts<'_>, serializing: Option<&Serializing<'_>>) -> Result<(), Unfit> {
-        let Some(&Serializing { encoders: (key_encoder, value_encoder), format, .. }) = serializing else { return Ok(()) };
+        let Some(serializing) = serializing else { return Ok(()) };
         let topic = parts.topic.unwrap_or(&self.plan.topic);
-        for (part, text, encoder) in [(Part::Key, parts.key, key_encoder), (Part::Value, parts.value, value_encoder)] {
-            if let Some(text) = text {
-                let place = Place { part, topic, format };
-                encoder.encode(place, text, &mut parts.headers.clone(), &mut Vec::new())?;
-            }
-        }
-        Ok(())
+        serializing.encode(parts, topic, None, &mut parts.headers.clone(), &mut Default::default()).map(drop)
     }
 
     fn show(&mut self, parts: &Parts<'_>) -> io::Result<()> {

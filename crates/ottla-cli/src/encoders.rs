@@ -2,13 +2,17 @@
 
 use std::cell::OnceCell;
 
+use ottla::Headers;
+
 use crate::{
-    encoder::Encoder,
+    encoder::{Encoder, Place},
+    encoding::{Part, Unfit},
     exit::Failure,
     input::{Format, Input},
     inputs::OpenInput,
     plan::Plan,
-    record::RecordMapper,
+    record::{Parts, RecordMapper},
+    row::Columns,
     typed::AvroColumns,
 };
 
@@ -20,14 +24,51 @@ pub(crate) struct Encoders<'a> {
     unchanged: Encoder,
 }
 
+/// The bytes of a record's key and value; `None` is null.
+type KeyAndValue<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
+
 /// How rows are serialized.
 pub(crate) struct Serializing<'a> {
     /// The encoders of keys and of values.
-    pub(crate) encoders: (&'a Encoder, &'a Encoder),
+    encoders: (&'a Encoder, &'a Encoder),
     /// The format of the values.
-    pub(crate) format: Format,
+    format: Format,
     /// Where the rows have the fields of the values, if these are made of the columns and not of JSON.
-    pub(crate) columns: Option<AvroColumns>,
+    columns: Option<AvroColumns>,
+    /// The field that keys come from, unless the parts of a record name another one.
+    key_field: Option<&'a str>,
+}
+
+impl Serializing<'_> {
+    /// Serializes the key and the value of a record to this topic: each is its text, in its buffer, or null. `columns` are those of a CSV row.
+    ///
+    /// # Errors
+    /// A text does not match its encoding.
+    pub(crate) fn encode<'a>(
+        &self,
+        parts: &Parts<'a>,
+        topic: &str,
+        columns: Option<Columns<'_>>,
+        headers: &mut Headers,
+        (key_buffer, value_buffer): &'a mut (Vec<u8>, Vec<u8>),
+    ) -> Result<KeyAndValue<'a>, Unfit> {
+        let (key_encoder, value_encoder) = self.encoders;
+        let place = |part| Place { part, topic, format: self.format };
+        let key = match parts.key.map(|text| key_encoder.encode(place(Part::Key), text, headers, key_buffer)) {
+            None => None,
+            Some(Ok(key)) => key,
+            Some(Err(unfit)) => {
+                let key_field = parts.key_field.or(self.key_field).map(str::to_owned);
+                return Err(Unfit { field: unfit.field.or(key_field), ..unfit });
+            }
+        };
+        let columns = self.columns.as_ref().zip(columns);
+        let value = parts.value.map(|text| match columns {
+            None => value_encoder.encode(place(Part::Value), text, headers, value_buffer),
+            Some(columns) => value_encoder.encode_columns(place(Part::Value), columns, text, headers, value_buffer),
+        });
+        Ok((key, value.transpose()?.flatten()))
+    }
 }
 
 impl<'a> Encoders<'a> {
@@ -49,7 +90,7 @@ impl<'a> Encoders<'a> {
     /// As for [`open`](Self::open).
     pub(crate) fn serializing(&self, input: &Input) -> Result<Serializing<'_>, Failure> {
         let format = self.plan.format_of_values(input.row_format());
-        Ok(Serializing { encoders: self.of(input)?, format, columns: None })
+        Ok(Serializing { encoders: self.of(input)?, format, columns: None, key_field: self.plan.input.key.as_deref() })
     }
 
     /// How the rows that follow are serialized. If their values are made of the columns, the input makes no JSON of its rows from now on.

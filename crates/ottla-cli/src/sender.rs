@@ -16,9 +16,8 @@ use crate::{
     checkpoint::{Checkpoints, Reached},
     dead_letter_source::LetterSource,
     embedded::{Digest, Embedded},
-    encoder::Place,
     encoders::{Encoders, Serializing},
-    encoding::{Part, Unfit},
+    encoding::Unfit,
     exit::{Failure, chain},
     input::{InputError, Step},
     inputs::{Inputs, OpenInput},
@@ -324,8 +323,8 @@ impl Sender<'_> {
         (input, source): (usize, Option<&Arc<LetterSource>>),
         row: &Row<'_>,
         mapper: Option<&mut RecordMapper>,
-        &Serializing { encoders: (key_encoder, value_encoder), format, ref columns }: &Serializing<'_>,
-        (key_buffer, value_buffer): &mut (Vec<u8>, Vec<u8>),
+        serializing: &Serializing<'_>,
+        buffers: &mut (Vec<u8>, Vec<u8>),
     ) {
         let turn_away = |Unfit { kind, message, field }| {
             self.totals.turn_away(
@@ -333,30 +332,15 @@ impl Sender<'_> {
                 &RowError { line: row.line, kind, message, field, record: row.raw.to_vec(), letter: row.letter.cloned() },
             );
         };
-        let parts = match parts_of(row, mapper, &self.plan.topic, |topic| self.partitions_of(topic)) {
+        let mut parts = match parts_of(row, mapper, &self.plan.topic, |topic| self.partitions_of(topic)) {
             Ok(parts) => parts,
             Err(unfit) => return turn_away(unfit),
         };
         let topic = parts.topic.unwrap_or(&self.plan.topic);
-        let place = |part| Place { part, topic, format };
-        let mut headers = parts.headers;
-        let key = match parts.key.map(|text| key_encoder.encode(place(Part::Key), text, &mut headers, key_buffer)) {
-            None => None,
-            Some(Ok(key)) => key,
-            Some(Err(unfit)) => {
-                let key_field = parts.key_field.or(self.plan.input.key.as_deref()).map(str::to_owned);
-                return turn_away(Unfit { field: unfit.field.or(key_field), ..unfit });
-            }
-        };
-        let columns = columns.as_ref().zip(row.columns);
-        let value = parts.value.map(|text| match columns {
-            None => value_encoder.encode(place(Part::Value), text, &mut headers, value_buffer),
-            Some(columns) => value_encoder.encode_columns(place(Part::Value), columns, text, &mut headers, value_buffer),
-        });
-        let value = match value {
-            None => None,
-            Some(Ok(value)) => value,
-            Some(Err(unfit)) => return turn_away(unfit),
+        let mut headers = std::mem::take(&mut parts.headers);
+        let (key, value) = match serializing.encode(&parts, topic, row.columns, &mut headers, buffers) {
+            Ok(encoded) => encoded,
+            Err(unfit) => return turn_away(unfit),
         };
         let mut record = ProducerRecord::to(topic).headers(headers);
         if let Some(key) = key {
