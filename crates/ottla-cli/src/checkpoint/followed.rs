@@ -60,7 +60,7 @@ impl Checkpoints {
     /// Why a run ends if the file of a position is not found.
     pub(crate) fn not_found(&self, then: &FilePosition, options: &InputOptions, reason: &str) -> String {
         format!(
-            "{}: is another file than the one of its checkpoint at line {}, byte {}, and {reason}; {}",
+            "{}: is another file than the one of its checkpoint at line {}, byte {}, and {reason} in its folder; {}",
             options.name(),
             then.line,
             then.offset,
@@ -91,19 +91,15 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// The file of number `id` is read as that of another path from now on, under another number. Returns what to reach under the number `new`,
-    /// after the rows that were read so far. Until then the other path keeps the position of the file that had it before.
-    pub(crate) fn move_followed(
-        &mut self,
-        id: usize,
-        new: usize,
-        identity: FileIdentity,
-        from: &Path,
-        to: &Path,
-    ) -> Option<Reached> {
-        let (from, to) = (canonical_of_absent(from).ok()?, canonical_of_absent(to).ok()?);
-        self.endings.insert(new, Ending { id, complete: None, moved: Some(Moved { identity, from, to }) });
-        Some(Reached { input: new, position: InputPosition::new(0, 1) })
+    /// The file of number `id` is read as that of another path from now on.
+    pub(crate) fn move_followed(&mut self, id: usize, identity: FileIdentity, from: &Path, to: &Path) {
+        let (Ok(from), Ok(to)) = (canonical_of_absent(from), canonical_of_absent(to)) else { return };
+        if let Some(opened) = self.opened.get_mut(&id) {
+            opened.path.clone_from(&to);
+        }
+        if self.positions.get(&from).is_some_and(|then| then.is_of(identity)) {
+            self.rename(&from, to);
+        }
     }
 
     /// The file of number `id` was read to its end, which is the position: it is complete, whatever its path is later. Returns what to reach
@@ -115,13 +111,13 @@ impl Checkpoints {
         if let Some(file) = file {
             complete.extend_with(file, size);
         }
-        self.endings.insert(new, Ending { id, complete: Some(complete.at(position).completed(size).at_path(path)), moved: None });
+        self.endings.insert(new, Ending { id, complete: Some(complete.at(position).completed(size).at_path(path)) });
         Some(Reached { input: new, position })
     }
 
     /// The file of number `id` is not read further. Returns what to reach under the number `new`, after the rows of the file.
     pub(crate) fn release(&mut self, id: usize, new: usize) -> Reached {
-        self.endings.insert(new, Ending { id, complete: None, moved: None });
+        self.endings.insert(new, Ending { id, complete: None });
         Reached { input: new, position: InputPosition::new(0, 1) }
     }
 
@@ -136,7 +132,7 @@ impl Checkpoints {
     /// A file that is a copy of one that was read is not read by later runs either. Returns what to reach under the number `new`.
     pub(crate) fn complete_copy(&mut self, id: usize, new: usize, path: &Path, file: &File) -> Option<Reached> {
         let complete = self.copy(path, file)?;
-        self.endings.insert(new, Ending { id, complete: Some(complete), moved: None });
+        self.endings.insert(new, Ending { id, complete: Some(complete) });
         Some(Reached { input: new, position: InputPosition::new(0, 1) })
     }
 
@@ -148,14 +144,8 @@ impl Checkpoints {
     }
 
     /// Notes the end of a file, and closes it.
-    pub(super) fn end(&mut self, Ending { id, complete, moved }: Ending) {
+    pub(super) fn end(&mut self, Ending { id, complete }: Ending) {
         let opened = self.opened.remove(&id);
-        if let Some(Moved { identity, from, to }) = moved {
-            if self.positions.get(&from).is_some_and(|then| then.is_of(identity)) {
-                self.rename(&from, to);
-            }
-            return;
-        }
         let Some(complete) = complete else { return };
         if let Some(Opened { path, file, .. }) = opened {
             // The path keeps the position until the next file has it, whose predecessors are searched for by this one.
@@ -232,15 +222,6 @@ pub(super) struct Ending {
     id: usize,
     /// The position of the file, if it was read to its end.
     complete: Option<FilePosition>,
-    /// The other path that it is read for from now on.
-    moved: Option<Moved>,
-}
-
-/// A file that was renamed from one path to another.
-struct Moved {
-    identity: FileIdentity,
-    from: String,
-    to: String,
 }
 
 /// The devices and inodes of a folder and of what is in it.
@@ -261,48 +242,7 @@ pub(crate) fn canonical_of_absent(path: &Path) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
-    use crate::{
-        args::{Arguments, Command},
-        plan::Plan,
-    };
-
-    #[test]
-    fn a_path_keeps_the_position_of_its_file_until_the_next_one_is_moved_to_it_in_order() {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path().canonicalize().unwrap();
-        let at = |name: &str| folder.join(name);
-        let config = "topic = \"orders\"\n[producer]\nbootstrap.servers = \"localhost:9\"\n[input]\nfollow = true\npath = \"*.log\"\n\
-                      [checkpoint]\nfile = \"orders.ckpt\"\n";
-        fs::write(at("orders.toml"), config).unwrap();
-        let arguments =
-            Arguments::parse_from(["ottla".into(), "produce".into(), "-c".into(), at("orders.toml").into_os_string()]);
-        let Command::Produce(arguments) = arguments.command else { panic!() };
-        let plan = Plan::new(&arguments).unwrap();
-        let mut checkpoints = Checkpoints::open(&plan, None).unwrap().unwrap();
-        let end = |input| Reached { input, position: InputPosition::new(2, 2) };
-        for (id, name) in ["b.log", "a.log"].into_iter().enumerate() {
-            fs::write(at(name), format!("{id}\n")).unwrap();
-            let (file, options) = (File::open(at(name)).unwrap(), plan.options_of_followed(&at(name), &at(name)));
-            let input = Input::read(Box::new(file.try_clone().unwrap()), &options).unwrap();
-            checkpoints.open_followed(id, &at(name), &Arc::new(file), || 2, &input, &options).unwrap();
-            checkpoints.reach(end(id));
-        }
-        let identity = |name: &str| FileIdentity::of_path(&at(name)).unwrap();
-        let key = |name: &str| at(name).display().to_string();
-        let (old, new) = (identity("b.log"), identity("a.log"));
-        let completed = checkpoints.complete(0, 2, &at("b.log"), InputPosition::new(2, 2), 2).unwrap();
-        let moved = checkpoints.move_followed(1, 3, new, &at("a.log"), &at("b.log")).unwrap();
-        checkpoints.reach(end(1));
-        assert!(checkpoints.positions[&key("b.log")].is_of(old), "its rows may have no report yet");
-        assert!(checkpoints.positions[&key("a.log")].is_of(new));
-        checkpoints.reach(completed);
-        checkpoints.reach(moved);
-        assert!(checkpoints.positions[&key("b.log")].is_of(new));
-        assert!(!checkpoints.positions.contains_key(&key("a.log")));
-    }
 
     #[test]
     fn a_link_and_a_file_in_a_folder_that_is_gone_have_a_path() {

@@ -27,8 +27,6 @@ pub(super) struct FollowedFile {
     path: PathBuf,
     /// Another path where it has appeared.
     other_path: Option<PathBuf>,
-    /// Whether the path where it was found is that of another input.
-    is_of_other_input: bool,
     tail: Tail,
     identity: FileIdentity,
     /// The number of the file in this run.
@@ -64,7 +62,6 @@ impl FollowedFile {
         Self {
             path,
             other_path: None,
-            is_of_other_input: false,
             tail,
             identity,
             id: 0,
@@ -118,21 +115,15 @@ impl FollowedFile {
         self.other_path = (path != self.path).then(|| path.to_owned());
     }
 
-    /// The path where it was found is that of another input than the one that it is read for.
-    pub(super) fn note_other_input(&mut self) {
-        self.is_of_other_input = true;
-    }
-
     /// It is read as the file of this path from now on.
     pub(super) fn move_to(&mut self, path: PathBuf) {
-        (self.path, self.other_path, self.is_of_other_input) = (path, None, false);
+        (self.path, self.other_path) = (path, None);
         (self.was_replaced, self.replaced_since) = (false, None);
     }
 
-    /// The path of the inputs where it is now, if that is not the path that it is read for.
+    /// The path of the inputs where it is now, if that is not where it was found.
     pub(super) fn other_path(&self) -> Option<&Path> {
-        let found = self.is_of_other_input.then_some(&*self.path);
-        self.other_path.as_deref().or(found).filter(|path| FileIdentity::of_path(path) == Some(self.identity))
+        self.other_path.as_deref().filter(|path| FileIdentity::of_path(path) == Some(self.identity))
     }
 
     /// Reports there how far it is read.
@@ -175,21 +166,14 @@ impl FollowedFile {
     /// Whether nothing more is expected in it: it was replaced or deleted, and has not grown since then for the time in the settings.
     pub(super) fn is_complete(&mut self, path: &Path, has_next: bool, settings: FollowSettings) -> bool {
         let Ok(metadata) = self.look() else { return false };
-        // The file that has the path may be the first one of another path, and wait for this one.
-        let is_replaced = has_next || self.is_replaced_at(path);
-        if !is_replaced && (self.may_be_at(path) || self.other_path().is_some()) {
+        if !has_next && (self.may_be_at(path) || self.other_path().is_some()) {
             self.replaced_since = None;
             return false;
         }
-        let is_gone = is_replaced || metadata.nlink() == 0;
+        let is_gone = has_next || metadata.nlink() == 0;
         let wait = if is_gone { settings.rotate_wait } else { settings.rotate_wait.saturating_mul(RENAMED_WAIT) };
         let since = *self.replaced_since.get_or_insert_with(Instant::now);
         self.unchanged_since.elapsed() >= wait && (self.was_replaced || since.elapsed() >= wait)
-    }
-
-    /// Whether another file has the path now.
-    pub(super) fn is_replaced_at(&self, path: &Path) -> bool {
-        FileIdentity::of_path(path).is_some_and(|identity| identity != self.identity)
     }
 
     /// Whether it has the path, or whether that cannot be found out.

@@ -144,8 +144,8 @@ impl Search<'_> {
             }
             sibling => {
                 let reason = match sibling {
-                    Sibling::Several => "several files in its folder may be that one",
-                    Sibling::One(_) | Sibling::None => "that file is not in its folder, or cannot be read by this user",
+                    Sibling::Several => "several files may be that one",
+                    Sibling::One(_) | Sibling::None => "that file is not",
                 };
                 return Err(self.checkpoints.not_found(&then, &self.plan.options_of_followed(path, path), reason));
             }
@@ -164,7 +164,7 @@ impl Search<'_> {
                 continue;
             }
             // An archive that is not complete is read later, as a new file.
-            let bytes = if is_compressed { decompressed_beginning(path, file).map_err(not_compared(path))? } else { None };
+            let bytes = if is_compressed { decompressed_beginning(path).map_err(not_compared(path))? } else { None };
             if let Some(bytes) = &bytes {
                 let is_one = |then: &FilePosition| {
                     !then.is_empty() && !then.is_complete() && then.begins_bytes(&bytes[..], true).unwrap_or(false)

@@ -12,7 +12,7 @@ mod turn;
 mod watcher;
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::VecDeque,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock, atomic::AtomicU64},
 };
@@ -154,7 +154,6 @@ impl<'a> Followed<'a> {
             }
         }
         let is_first = self.next_id == 0;
-        let paths: HashSet<PathBuf> = found.iter().map(|appeared| appeared.path.clone()).collect();
         let located = match checkpoints {
             _ if found.is_empty() => return Ok(()),
             Some(checkpoints) => locate(found, checkpoints, self.plan, &self.never, &|line| totals.tell(line))?,
@@ -168,12 +167,7 @@ impl<'a> Followed<'a> {
         };
         for Located { input, appeared: Appeared { path, file, identity }, position, was_replaced } in located {
             let tail = Tail::new(Arc::new(file), Arc::clone(&self.read));
-            // It was renamed to the path of another input before this run.
-            let is_of_other_input = path != input && paths.contains(&path);
             let mut file = FollowedFile::new(path, tail, identity);
-            if is_of_other_input {
-                file.note_other_input();
-            }
             file.continue_at(position.map(|then| then.position()).filter(|position| position.offset > 0));
             if was_replaced {
                 file.note_replaced_before();
@@ -202,6 +196,11 @@ impl<'a> Followed<'a> {
     /// Adds a file to those of its path.
     fn push(&mut self, path: PathBuf, mut file: FollowedFile, totals: &RunTotals) {
         file.set_id(self.take_id());
+        self.push_numbered(path, file, totals);
+    }
+
+    /// Adds a file that has its number.
+    fn push_numbered(&mut self, path: PathBuf, mut file: FollowedFile, totals: &RunTotals) {
         let index = self.index_of(path, totals);
         if let Some(progress) = &self.progress {
             file.report_to(progress.follow(index, Arc::clone(file.tail().file())));
@@ -218,18 +217,17 @@ impl<'a> Followed<'a> {
         if self.inputs.iter().any(|input| input.path == path && !input.files.is_empty()) {
             return false;
         }
-        let moved = self.take_id();
         let input = &mut self.inputs[index];
         let open = input.open.take();
         let Some(mut file) = input.files.pop_front() else { return false };
         if let Some(checkpoints) = checkpoints {
-            self.reached.extend(checkpoints.move_followed(file.id(), moved, file.identity(), &input.path, path));
+            checkpoints.move_followed(file.id(), file.identity(), &input.path, path);
         }
         if let Some(open) = open {
             file.continue_at(Some(open.input.position()).filter(|position| position.offset > 0));
         }
         file.move_to(path.to_owned());
-        self.push(path.to_owned(), file, totals);
+        self.push_numbered(path.to_owned(), file, totals);
         true
     }
 
@@ -278,9 +276,8 @@ impl<'a> Followed<'a> {
 impl FollowedInput {
     /// The other path of the inputs where the first file is now, if another file has replaced it and its name is not that of a replaced file.
     fn path_of_renamed(&self) -> Option<&Path> {
-        let file = self.files.front()?;
-        let path = file.other_path().filter(|path| !is_replaced_name(&self.path, path))?;
-        (self.files.len() > 1 || file.is_replaced_at(&self.path)).then_some(path)
+        let file = self.files.front().filter(|_| self.files.len() > 1)?;
+        file.other_path().filter(|path| !is_replaced_name(&self.path, path))
     }
 
     /// Whether the first file is complete: it was replaced or deleted, and has not grown since then for the time in the settings.

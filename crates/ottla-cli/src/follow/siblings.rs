@@ -1,11 +1,9 @@
 //! The files beside the path of a followed file: those that had its path before.
 
 use std::{
-    collections::HashSet,
     fs::{self, File},
     io::{self, Read as _},
     path::{Path, PathBuf},
-    sync::Arc,
     time::SystemTime,
 };
 
@@ -15,7 +13,7 @@ use crate::{
     input::{decompressed, is_compressed},
 };
 
-use super::{tail::Tail, watcher::Appeared};
+use super::watcher::Appeared;
 
 /// How often a folder is listed until its files do not change.
 const LISTINGS: u32 = 100;
@@ -101,51 +99,34 @@ fn others(
     is_wanted: impl Fn(&Path) -> bool,
     is_one: impl Fn(&Appeared) -> io::Result<bool>,
 ) -> io::Result<Vec<Appeared>> {
-    let (mut seen, mut kept) = (HashSet::new(), Vec::<Appeared>::new());
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let list = || {
+        let entries = match fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let entries = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+        let mut paths: Vec<PathBuf> =
+            entries.into_iter().filter(|other| other != path && is_wanted(other) && other.is_file()).collect();
+        paths.sort();
+        Ok::<_, io::Error>(paths)
+    };
     for _ in 0..LISTINGS {
-        let files = files_beside(path, &is_wanted)?;
-        if !kept.iter().all(|one| files.contains(&(one.path.clone(), one.identity))) {
-            // It is compressed or renamed now. The archive may not have been complete before.
-            (seen, kept) = (HashSet::new(), Vec::new());
-        }
-        let new: Vec<_> = files.into_iter().filter(|place| !seen.contains(place)).collect();
-        if new.is_empty() {
-            return Ok(kept);
-        }
-        for (path, identity) in new {
-            seen.insert((path.clone(), identity));
-            let Some(file) = open(&path)? else { continue };
-            // Another file may have the path by now.
+        let paths = list()?;
+        let mut kept = Vec::new();
+        for path in &paths {
+            let Some(file) = open(path)? else { continue };
             let Some(identity) = FileIdentity::of_file(&file) else { continue };
-            seen.insert((path.clone(), identity));
-            let appeared = Appeared { path, file, identity };
+            let appeared = Appeared { path: path.clone(), file, identity };
             if is_one(&appeared)? {
                 kept.push(appeared);
             }
         }
+        if paths == list()? {
+            return Ok(kept);
+        }
     }
-    let folder = path.parent().unwrap_or(path);
     Err(io::Error::other(format!("the files in {} are renamed all the time", folder.display())))
-}
-
-/// The other files in the folder of a path, sorted; none if there is no such folder.
-///
-/// # Errors
-/// The folder cannot be read.
-fn files_beside(path: &Path, is_wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<(PathBuf, FileIdentity)>> {
-    let entries = match fs::read_dir(path.parent().unwrap_or(Path::new("."))) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut files = Vec::new();
-    for entry in entries {
-        let other = entry?.path();
-        let metadata = if other != path && is_wanted(&other) { fs::metadata(&other).ok() } else { None };
-        let identity = metadata.filter(fs::Metadata::is_file).and_then(|metadata| FileIdentity::of(&metadata));
-        files.extend(identity.map(|identity| (other, identity)));
-    }
-    files.sort_by(|(one, _), (other, _)| one.cmp(other));
-    Ok(files)
 }
 
 /// Opens a file; `None` if it is gone, or of another user.
@@ -196,22 +177,13 @@ pub(super) fn is_compressed_file(path: &Path, file: &File) -> bool {
 /// The first 64 KiB of a compressed file, and a byte more if there is one; `None` if it is not complete or not compressed.
 ///
 /// # Errors
-/// There are too many open files.
-pub(super) fn decompressed_beginning(path: &Path, file: &File) -> io::Result<Option<Vec<u8>>> {
-    let source = from_beginning(file)?;
+/// The file cannot be opened.
+pub(super) fn decompressed_beginning(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    // Another handle, whose place in the file is its own.
+    let Some(file) = open(path)? else { return Ok(None) };
     let mut bytes = Vec::new();
-    let read = decompressed(Box::new(source), path).and_then(|file| file.take(BEGINNING + 1).read_to_end(&mut bytes));
+    let read = decompressed(Box::new(file), path).and_then(|file| file.take(BEGINNING + 1).read_to_end(&mut bytes));
     Ok(read.is_ok().then_some(bytes))
-}
-
-/// All bytes of a file, which may have another name by now. The place in it is another one than that of the handle.
-///
-/// # Errors
-/// There are too many open files.
-fn from_beginning(file: &File) -> io::Result<Tail> {
-    let tail = Tail::new(Arc::new(file.try_clone()?), Arc::default());
-    tail.end();
-    Ok(tail)
 }
 
 pub(super) fn has_size(file: &File, then: &FilePosition) -> bool {
@@ -221,19 +193,19 @@ pub(super) fn has_size(file: &File, then: &FilePosition) -> bool {
 /// Whether an earlier run has read a file to its end, or one that it is a copy of.
 ///
 /// # Errors
-/// There are too many open files.
+/// The file cannot be opened.
 pub(super) fn was_read(Appeared { path, file, identity }: &Appeared, checkpoints: &mut Checkpoints) -> io::Result<bool> {
     if checkpoints.complete_of(path, *identity, file).is_some_and(|then| has_size(file, &then)) {
         return Ok(true);
     }
-    let bytes = if is_compressed_file(path, file) { decompressed_beginning(path, file)? } else { None };
+    let bytes = if is_compressed_file(path, file) { decompressed_beginning(path)? } else { None };
     Ok(bytes.is_some_and(|bytes| checkpoints.is_copy_of_complete(path, file, &bytes)))
 }
 
 /// Whether a file, decompressed if it is compressed, has the beginning of a position.
 ///
 /// # Errors
-/// The file cannot be read, or there are too many open files.
+/// The file cannot be read, or not be opened once more.
 fn has_beginning(path: &Path, file: &File, then: &FilePosition) -> io::Result<bool> {
     if then.begins(file)? {
         return Ok(true);
@@ -241,72 +213,14 @@ fn has_beginning(path: &Path, file: &File, then: &FilePosition) -> io::Result<bo
     if !is_compressed_file(path, file) {
         return Ok(false);
     }
+    let Some(file) = open(path)? else { return Ok(false) };
     // An archive that is not complete is another file.
-    Ok(decompressed(Box::new(from_beginning(file)?), path).and_then(|bytes| then.begins_bytes(bytes, false)).unwrap_or(false))
+    Ok(decompressed(Box::new(file), path).and_then(|bytes| then.begins_bytes(bytes, false)).unwrap_or(false))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, io::Write as _};
-
     use super::*;
-
-    #[test]
-    fn files_are_found_in_a_folder_where_others_are_created_all_the_time() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        fs::write(at("a.log.1"), "1").unwrap();
-        let created = Cell::new(0);
-        let found = others(
-            &at("a.log"),
-            |_| true,
-            |appeared| {
-                let is_one = appeared.path == at("a.log.1");
-                if is_one {
-                    created.set(created.get() + 1);
-                    fs::write(at(&format!("other-{}", created.get())), "").unwrap();
-                }
-                Ok(is_one)
-            },
-        );
-        assert_eq!(found.unwrap().len(), 1);
-    }
-
-    #[test]
-    fn a_file_that_is_renamed_to_a_name_that_was_looked_at_is_found() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        for name in ["a.log", "a.log.1", "a.log.2"] {
-            fs::write(at(name), name).unwrap();
-        }
-        let wanted = FileIdentity::of_path(&at("a.log")).unwrap();
-        let is_rotated = Cell::new(false);
-        let found = others(
-            &at("a.log"),
-            |_| true,
-            |appeared| {
-                if !is_rotated.replace(true) {
-                    fs::rename(at("a.log.1"), at("a.log.2")).unwrap();
-                    fs::rename(at("a.log"), at("a.log.1")).unwrap();
-                    fs::write(at("a.log"), "").unwrap();
-                }
-                Ok(appeared.identity == wanted)
-            },
-        );
-        assert_eq!(found.unwrap().iter().map(|one| one.path.clone()).collect::<Vec<_>>(), [at("a.log.1")]);
-    }
-
-    #[test]
-    fn an_archive_that_is_renamed_after_it_was_opened_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.log.1.gz");
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(b"1\n2\n").unwrap();
-        fs::write(&path, encoder.finish().unwrap()).unwrap();
-        let file = File::open(&path).unwrap();
-        fs::rename(&path, folder.path().join("a.log.2.gz")).unwrap();
-        assert_eq!(decompressed_beginning(&path, &file).unwrap().as_deref(), Some(&b"1\n2\n"[..]));
-    }
 
     #[test]
     fn names_of_replaced_files_are_known() {

@@ -225,8 +225,7 @@ impl Followed<'_> {
     /// Ends the first file of a path if nothing more is expected in it, or moves it to the path of the inputs that it has now. Returns whether
     /// that was done now.
     fn end_if_complete(&mut self, index: usize, checkpoints: &mut Option<Checkpoints>, totals: &RunTotals) -> bool {
-        let renamed = self.inputs[index].path_of_renamed().filter(|path| self.has_format_of(index, path));
-        if let Some(path) = renamed.map(Path::to_owned) {
+        if let Some(path) = self.inputs[index].path_of_renamed().map(Path::to_owned) {
             return self.move_first(index, &path, checkpoints, totals);
         }
         let settings = self.settings;
@@ -235,14 +234,6 @@ impl Followed<'_> {
         let Some(file) = input.files.front().filter(|file| is_complete && !file.tail().has_ended()) else { return false };
         file.tail().end();
         true
-    }
-
-    /// Whether the first file of a path has the format of the files of another path. The rest of a file cannot be read in another format.
-    fn has_format_of(&self, index: usize, path: &Path) -> bool {
-        let input = &self.inputs[index];
-        let format =
-            |input: &Path, file: &Path| self.plan.options_of_followed(input, file).known_format().unwrap_or(Format::Lines);
-        input.files.front().is_some_and(|file| format(&input.path, file.path()) == format(path, path))
     }
 }
 

@@ -345,49 +345,6 @@ fn a_file_that_is_renamed_to_another_path_of_the_inputs_is_followed_there_beside
 }
 
 #[test]
-fn files_that_are_renamed_one_after_the_other_do_not_wait_for_each_other() {
-    let run = Run::new("*.log*", &["--format", "lines"]);
-    let mut following = run.followed();
-    let rotate = |names: &[&str], row: &str| {
-        for pair in names.windows(2) {
-            fs::rename(run.at(pair[1]), run.at(pair[0])).unwrap();
-        }
-        append(&run.at("a.log"), row);
-    };
-    append(&run.at("a.log"), "1\n");
-    assert_eq!(following.rows(), ["1"]);
-    rotate(&["b.log", "a.log"], "2\n");
-    assert_eq!(following.rows(), ["2"]);
-    rotate(&["c.log", "b.log", "a.log"], "3\n");
-    assert_eq!(following.rows(), ["3"]);
-    append(&run.at("c.log"), "1b\n");
-    append(&run.at("b.log"), "2b\n");
-    let mut rows = following.read_all();
-    rows.sort();
-    assert_eq!(rows, [("b.log", "2b"), ("c.log", "1b")].map(|(name, row)| (name.to_owned(), row.to_owned())));
-    // The oldest one gets the name of a replaced file.
-    rotate(&["c.log.1", "c.log", "b.log", "a.log"], "4\n");
-    assert_eq!(following.rows(), ["4"]);
-    append(&run.at("c.log"), "2c\n");
-    assert_eq!(following.rows(), ["2c"]);
-}
-
-#[test]
-fn a_file_that_gets_the_name_of_another_format_is_not_read_on_there() {
-    for name in ["a.csv", "a.json"] {
-        let run = Run::new("*", &[]);
-        let mut following = run.followed();
-        append(&run.at("a.log"), "1\n");
-        assert_eq!(following.rows(), ["1"]);
-        fs::rename(run.at("a.log"), run.at(name)).unwrap();
-        append(&run.at("a.log"), "2\n");
-        assert_eq!(following.rows(), ["2"]);
-        append(&run.at(name), "3\n");
-        assert_eq!(following.rows(), [""; 0], "{name}");
-    }
-}
-
-#[test]
 fn an_archive_that_is_empty_at_first_is_read_when_it_is_complete() {
     let run = Run::new("*.log*", &["--format", "lines"]);
     let mut following = run.followed();

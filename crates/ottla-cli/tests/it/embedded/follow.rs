@@ -331,25 +331,6 @@ fn a_file_that_is_renamed_to_another_path_of_the_inputs_keeps_its_position() {
 }
 
 #[test]
-fn a_file_that_was_renamed_to_another_path_of_the_inputs_between_two_runs_is_followed_there() {
-    let place = Place::new(1);
-    let follow = Follow::new(&place, "*.log", "", FILE);
-    follow.append("a.part.log", "1\n");
-    follow.run_until(1);
-    follow.rename("a.part.log", "a.log");
-    follow.append("a.part.log", "2\n");
-    let child = follow.start(&[]);
-    place.wait_for(2);
-    follow.append("a.log", "3\n");
-    place.wait_for(3);
-    settle_and_stop(child);
-    follow.append("a.log", "4\n");
-    follow.run_until(4);
-    settle_and_stop(follow.start(&[]));
-    assert_eq!(place.values(), ["1", "2", "3", "4"]);
-}
-
-#[test]
 fn a_file_that_was_truncated_or_replaced_after_its_end_is_no_missing_file() {
     let place = Place::new(1);
     let follow = Follow::new(&place, "a.log", "", FILE);
