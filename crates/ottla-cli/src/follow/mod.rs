@@ -262,14 +262,23 @@ impl<'a> Followed<'a> {
         true
     }
 
+    fn has_finished(&self, identity: FileIdentity) -> bool {
+        self.finished.iter().any(|finished| finished.identity() == identity)
+    }
+
     fn remember(&mut self, finished: FinishedFile) {
         if let Some(progress) = &self.progress {
             progress.finish(finished.identity());
         }
-        if self.finished.len() == MAX_FINISHED {
-            self.finished.pop_front();
-        }
         self.finished.push_back(finished);
+        if self.finished.len() > MAX_FINISHED {
+            let forgotten = self.finished.pop_front();
+            // Another file may have got its inode and be remembered.
+            let forgotten = forgotten.map(|file| file.identity()).filter(|identity| !self.has_finished(*identity));
+            if let Some((progress, forgotten)) = self.progress.as_ref().zip(forgotten) {
+                progress.forget(forgotten);
+            }
+        }
     }
 }
 

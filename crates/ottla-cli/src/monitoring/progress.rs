@@ -24,7 +24,7 @@ pub(crate) struct RunProgress {
     saved: Mutex<Instant>,
     /// A file is closed when it is not followed any more.
     followed: Mutex<Vec<Weak<FileProgress>>>,
-    /// The files that were followed to their ends.
+    /// The files that were followed to their ends, as long as the reading thread remembers them.
     finished: Mutex<HashSet<FileIdentity>>,
     waiting: OnceLock<Waiting>,
 }
@@ -93,17 +93,23 @@ impl RunProgress {
         lock(&self.finished).insert(file);
     }
 
+    /// The reading thread remembers a finished file no longer.
+    pub(crate) fn forget(&self, file: FileIdentity) {
+        lock(&self.finished).remove(&file);
+    }
+
     /// Sets the function that returns the files that were found and are not followed yet.
     pub(crate) fn wait_for(&self, waiting: impl Fn() -> Vec<WaitingFile> + Send + Sync + 'static) {
         let _ = self.waiting.set(Waiting(Box::new(waiting)));
     }
 
     /// The files that were found and are not followed yet. Those that were renamed are not among them.
-    pub(super) fn waiting(&self) -> Vec<WaitingFile> {
+    pub(crate) fn waiting(&self) -> Vec<WaitingFile> {
         let Some(waiting) = self.waiting.get() else { return Vec::new() };
-        let mut known: HashSet<FileIdentity> = lock(&self.finished).clone();
-        known.extend(self.followed().iter().filter_map(|followed| FileIdentity::of_file(&followed.file)));
-        waiting.0().into_iter().filter(|file| known.insert(file.identity)).collect()
+        let waiting = waiting.0();
+        let mut known: HashSet<_> = self.followed().iter().filter_map(|followed| FileIdentity::of_file(&followed.file)).collect();
+        let finished = lock(&self.finished);
+        waiting.into_iter().filter(|file| !finished.contains(&file.identity) && known.insert(file.identity)).collect()
     }
 
     pub(super) fn read(&self) -> u64 {
@@ -182,5 +188,7 @@ mod tests {
         drop(followed);
         progress.finish(identity(1));
         assert_eq!(count(), 1);
+        progress.forget(identity(0));
+        assert_eq!(count(), 2, "a file that is not remembered is found again as a new one");
     }
 }

@@ -16,9 +16,14 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     args::{Arguments, Command},
-    follow::watcher::{Found, Scanner},
+    file_identity::FileIdentity,
+    follow::{
+        MAX_FINISHED,
+        watcher::{Found, Scanner},
+    },
     input::Step,
     inputs::InputPath,
+    monitoring::{RunProgress, WaitingFile},
     plan::Plan,
     progress::Progress,
     report::{Destination, Report},
@@ -354,6 +359,30 @@ fn an_archive_that_is_empty_at_first_is_read_when_it_is_complete() {
     assert_eq!(following.rows(), ["1"]);
 }
 
+#[test]
+fn the_metrics_remember_as_many_finished_files_as_the_run_does() {
+    let run = Run::new("*.log", &[]);
+    let mut following = run.followed();
+    let progress = RunProgress::new(Arc::default(), None);
+    following.followed.report_to(&progress);
+    let file = |name: &str| {
+        append(&run.at(name), "1\n");
+        let file = File::open(run.at(name)).unwrap();
+        let identity = FileIdentity::of_file(&file).unwrap();
+        FollowedFile::new(run.at(name), Tail::new(Arc::new(file), Arc::default()), identity)
+    };
+    let (first, later) = (file("a.log"), file("b.log"));
+    let identity = first.identity();
+    progress.wait_for(move || vec![WaitingFile { name: "a.log".to_owned(), identity, size: 2 }]);
+    following.followed.remember(FinishedFile::of(&first).unwrap());
+    for n in 0..MAX_FINISHED {
+        assert!(progress.waiting().is_empty(), "after {n} other files");
+        following.followed.remember(FinishedFile::of(&later).unwrap());
+    }
+    assert_eq!(progress.waiting().len(), 1);
+    assert_eq!(following.followed.finished.len(), MAX_FINISHED);
+}
+
 /// What happens to one of three files.
 #[derive(Debug, Clone)]
 enum Event {
@@ -459,7 +488,6 @@ proptest! {
 
 /// Whether a writer's file is the one at its path.
 fn is_at(run: &Run, file: usize, writers: &HashMap<usize, File>) -> bool {
-    use crate::file_identity::FileIdentity;
     FileIdentity::of_file(&writers[&file]) == FileIdentity::of_path(&run.at(&format!("{file}.log")))
 }
 
