@@ -51,6 +51,15 @@ fn write(folder: &Path, written: &AtomicUsize, is_done: &AtomicBool) -> usize {
     files
 }
 
+/// Ends the writer when it is dropped, also by a failed assertion, which otherwise waits for the writer.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Waits until the topic has this many committed rows.
 #[track_caller]
 fn wait_for(topic: &str, rows: usize) {
@@ -100,6 +109,7 @@ fn a_followed_file_is_sent_exactly_once_whenever_the_command_is_killed_and_the_f
     let number = |value: &String| value.trim_end().split(' ').next().unwrap().parse::<usize>().unwrap();
     thread::scope(|threads| {
         let writer = threads.spawn(|| write(&folder.path(""), &written, &is_done));
+        let writing = End(&is_done);
         println!("kill | after ms | continued at line | rows written | files replaced");
         for kill in 1..=10 {
             let begun = Instant::now();
@@ -112,10 +122,11 @@ fn a_followed_file_is_sent_exactly_once_whenever_the_command_is_killed_and_the_f
             let line = told.split_once("continues at line ").and_then(|(_, rest)| rest.split(',').next()).unwrap_or("-");
             let rows = written.load(Ordering::Relaxed);
             println!("{kill:>4} | {after:>8} | {line:>17} | {rows:>12} | {:>14}", rows / ROWS);
+            eprintln!("{told}");
         }
         let child = start();
         thread::sleep(Duration::from_secs(2));
-        is_done.store(true, Ordering::Relaxed);
+        drop(writing);
         let files = writer.join().unwrap();
         let rows = written.load(Ordering::Relaxed);
         wait_for(&topic, rows);
@@ -124,7 +135,8 @@ fn a_followed_file_is_sent_exactly_once_whenever_the_command_is_killed_and_the_f
         let mut all: Vec<usize> = Vec::new();
         for (partition, values) in log::committed_by_partition(&bootstrap_servers(), &topic) {
             let numbers: Vec<usize> = values.iter().map(number).collect();
-            assert!(numbers.is_sorted_by(|one, other| one < other), "partition {partition} is not in order");
+            let wrong: Vec<_> = numbers.windows(2).filter(|pair| pair[0] >= pair[1]).collect();
+            assert!(wrong.is_empty(), "partition {partition} is not in order, first here: {:?}", wrong[0]);
             all.extend(numbers);
         }
         all.sort_unstable();
