@@ -236,7 +236,7 @@ impl Search<'_> {
         let between = find_between(&located, &known, &other_inputs(plan, never), checkpoints, tell)?;
         // A file that is in the order of another path is not an input of its own.
         present.retain(|one| !between.iter().any(|other| other.appeared.identity == one.appeared.identity));
-        located.extend(between);
+        located.extend(in_order(between, &mut present)?);
         located.extend(present);
         for Located { input, appeared, position, .. } in &located {
             if let Some(then) = position {
@@ -276,6 +276,27 @@ fn find_between(
         }
     }
     Ok(between)
+}
+
+/// Puts the files that had a path in the order in which they had it, which is that of their last rows. Invariant: the rows of a path are read in the
+/// order of its files. So a file that was opened when it had the path, and that has lost it since, is taken from those that are present: others
+/// that had the path later may be among those that were found under their new names, and its own archive too.
+fn in_order(mut between: Vec<Located>, present: &mut Vec<Located>) -> Result<Vec<Located>, String> {
+    let has_lost_path = |one: &Located| {
+        one.position.is_none()
+            && between.iter().any(|other| other.input == one.input)
+            && FileIdentity::of_path(&one.input) != Some(one.appeared.identity)
+    };
+    let (lost, kept): (Vec<_>, Vec<_>) = std::mem::take(present).into_iter().partition(has_lost_path);
+    *present = kept;
+    between.extend(lost);
+    let mut timed = Vec::new();
+    for one in between {
+        let modified = one.appeared.file.metadata().and_then(|metadata| metadata.modified());
+        timed.push((modified.map_err(not_compared(&one.input))?, one));
+    }
+    timed.sort_by_key(|(modified, _)| *modified);
+    Ok(timed.into_iter().map(|(_, one)| one).collect())
 }
 
 /// The error of a file that cannot be compared with a position.

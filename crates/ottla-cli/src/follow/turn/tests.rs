@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     args::{Arguments, Command},
+    checkpoint::Reached,
     file_identity::FileIdentity,
     follow::{
         MAX_FINISHED,
@@ -41,7 +42,24 @@ impl Run {
         let folder = tempfile::tempdir().unwrap();
         let pattern = folder.path().join(pattern).display().to_string();
         let arguments = ["ottla", "produce", "-b", "localhost:9", "-t", "orders", "--follow", "--input", &pattern];
-        let arguments = Arguments::parse_from(arguments.iter().chain(more));
+        let arguments: Vec<&str> = arguments.iter().chain(more).copied().collect();
+        Self::of(folder, &arguments)
+    }
+
+    /// A run that writes a checkpoint file.
+    fn with_checkpoints(pattern: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("orders.toml");
+        let text = format!(
+            "topic = \"orders\"\n[producer]\nbootstrap.servers = \"localhost:9\"\n[input]\nfollow = true\npath = \"{pattern}\"\n\
+             [checkpoint]\nfile = \"orders.ckpt\"\n"
+        );
+        fs::write(&config, text).unwrap();
+        Self::of(folder, &["ottla", "produce", "-c", config.to_str().unwrap()])
+    }
+
+    fn of(folder: TempDir, arguments: &[&str]) -> Self {
+        let arguments = Arguments::parse_from(arguments);
         let Command::Produce(arguments) = arguments.command else { panic!() };
         let mut plan = Plan::new(&arguments).unwrap();
         plan.input.settings.follow.rotate_wait = Duration::ZERO;
@@ -58,7 +76,8 @@ impl Run {
         let (paths, settings) = self.plan.follow().unwrap();
         let scanner = Scanner::new(paths.to_vec(), Vec::new());
         let followed = Followed::new(&self.plan, settings, Found::default(), None);
-        Following { followed, scanner, totals: &self.totals, read: Vec::new() }
+        let checkpoints = Checkpoints::open(&self.plan, None).unwrap();
+        Following { followed, scanner, totals: &self.totals, checkpoints, read: Vec::new() }
     }
 }
 
@@ -66,6 +85,7 @@ struct Following<'a> {
     followed: Followed<'a>,
     scanner: Scanner,
     totals: &'a RunTotals,
+    checkpoints: Option<Checkpoints>,
     /// The rows with the names of their inputs.
     read: Vec<(String, String)>,
 }
@@ -75,7 +95,7 @@ impl Following<'_> {
         let found = self.scanner.scan();
         assert_eq!(found.errors, []);
         self.followed.first.files.extend(found.files);
-        self.followed.admit(&mut None, self.totals).unwrap();
+        self.followed.admit(&mut self.checkpoints, self.totals).unwrap();
     }
 
     /// A turn for each input. Returns whether there may be more to do.
@@ -87,8 +107,18 @@ impl Following<'_> {
         has_more
     }
 
+    /// A turn, as in a transaction: what is reached is noted at once.
     fn turn(&mut self, index: usize, rows: u64) -> bool {
-        match self.followed.prepare(index, &mut None, self.totals).map_err(|_| "the run ended").unwrap() {
+        let has_more = self.read_turn(index, rows);
+        let reached = self.followed.take_reached();
+        if let Some(checkpoints) = &mut self.checkpoints {
+            reached.into_iter().for_each(|reached| checkpoints.reach(reached));
+        }
+        has_more
+    }
+
+    fn read_turn(&mut self, index: usize, rows: u64) -> bool {
+        match self.followed.prepare(index, &mut self.checkpoints, self.totals).map_err(|_| "the run ended").unwrap() {
             Prepared::Nothing => return false,
             Prepared::Changed => return true,
             Prepared::Opened | Prepared::Open => {}
@@ -110,7 +140,16 @@ impl Following<'_> {
             }
             break;
         }
-        self.followed.conclude(index, ended, &mut None, self.totals).map_err(|_| "the run ended").unwrap()
+        let open = self.followed.inputs[index].open.as_ref().unwrap();
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.reach(Reached { input: open.id, position: open.input.position() });
+        }
+        self.followed.conclude(index, ended, &mut self.checkpoints, self.totals).map_err(|_| "the run ended").unwrap()
+    }
+
+    /// Ends the run, which writes its positions.
+    fn end(mut self) {
+        self.checkpoints.as_mut().unwrap().write().unwrap();
     }
 
     /// Scans and reads until there is nothing more to do.
@@ -357,6 +396,34 @@ fn an_archive_that_is_empty_at_first_is_read_when_it_is_complete() {
     assert_eq!(following.rows(), [""; 0]);
     fs::write(run.at("a.log.gz"), gzip(b"1\n")).unwrap();
     assert_eq!(following.rows(), ["1"]);
+}
+
+#[test]
+fn a_file_that_is_renamed_and_compressed_after_it_was_opened_keeps_its_place_in_the_order() {
+    let run = Run::with_checkpoints("a.log");
+    append(&run.at("a.log"), "1\n");
+    let mut following = run.followed();
+    assert_eq!(following.rows(), ["1"]);
+    following.end();
+    let pause = || std::thread::sleep(Duration::from_millis(20));
+    let replace = |name: &str, row: &str| {
+        fs::rename(run.at("a.log"), run.at(name)).unwrap();
+        pause();
+        append(&run.at("a.log"), row);
+    };
+    append(&run.at("a.log"), "1b\n");
+    replace("a.log.1", "2\n");
+    // The next run finds the second file, and begins to read after two more rotations.
+    let mut following = run.followed();
+    let found = following.scanner.scan();
+    following.followed.first.files.extend(found.files);
+    replace("a.log.2", "3\n");
+    let modified = fs::metadata(run.at("a.log.2")).unwrap().modified().unwrap();
+    fs::write(run.at("a.log.2.gz"), gzip(b"2\n")).unwrap();
+    OpenOptions::new().append(true).open(run.at("a.log.2.gz")).unwrap().set_modified(modified).unwrap();
+    fs::remove_file(run.at("a.log.2")).unwrap();
+    replace("a.log.3", "4\n");
+    assert_eq!(following.rows(), ["1b", "2", "3", "4"]);
 }
 
 #[test]
