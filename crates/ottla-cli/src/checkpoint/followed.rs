@@ -60,7 +60,7 @@ impl Checkpoints {
     /// Why a run ends if the file of a position is not found.
     pub(crate) fn not_found(&self, then: &FilePosition, options: &InputOptions, reason: &str) -> String {
         format!(
-            "{}: is another file than the one of its checkpoint at line {}, byte {}, and {reason} in its folder; {}",
+            "{}: is another file than the one of its checkpoint at line {}, byte {}, and {reason}; {}",
             options.name(),
             then.line,
             then.offset,

@@ -129,25 +129,28 @@ impl Search<'_> {
                 }
             }
             // Its rows were all read, so that none is missing.
-            Sibling::None | Sibling::Several if then.is_complete() => self.checkpoints.forget(&key),
-            Sibling::None if then.is_empty() => {
+            Sibling::None(_) | Sibling::Several if then.is_complete() => self.checkpoints.forget(&key),
+            Sibling::None(_) if then.is_empty() => {
                 (self.tell)(&format!(
                     "warning: {}: was empty at its checkpoint, and is another file now; files that were replaced in between are not read",
                     name(path)
                 ));
                 self.checkpoints.locate(&key);
             }
-            Sibling::None if position.is_none() && then.begins(file).map_err(not_compared(path))? => {
+            Sibling::None(_) if position.is_none() && then.begins(file).map_err(not_compared(path))? => {
                 (self.tell)(&format!("{}: another file with the same beginning has its name now", name(path)));
                 self.checkpoints.locate(&key);
                 self.candidates[index].position = Some((key, then));
             }
             sibling => {
                 let reason = match sibling {
-                    Sibling::Several => "several files may be that one",
-                    Sibling::One(_) | Sibling::None => "that file is not",
+                    Sibling::Several => "several files in its folder may be that one".to_owned(),
+                    Sibling::None(Some(error)) => {
+                        format!("that file is not in its folder, unless it is one that cannot be opened: {error}")
+                    }
+                    Sibling::One(_) | Sibling::None(None) => "that file is not in its folder".to_owned(),
                 };
-                return Err(self.checkpoints.not_found(&then, &self.plan.options_of_followed(path, path), reason));
+                return Err(self.checkpoints.not_found(&then, &self.plan.options_of_followed(path, path), &reason));
             }
         }
         Ok(())
@@ -164,7 +167,7 @@ impl Search<'_> {
                 continue;
             }
             // An archive that is not complete is read later, as a new file.
-            let bytes = if is_compressed { decompressed_beginning(path).map_err(not_compared(path))? } else { None };
+            let bytes = if is_compressed { decompressed_beginning(path, file).map_err(not_compared(path))? } else { None };
             if let Some(bytes) = &bytes {
                 let is_one = |then: &FilePosition| {
                     !then.is_empty() && !then.is_complete() && then.begins_bytes(&bytes[..], true).unwrap_or(false)

@@ -4,6 +4,7 @@
 //! are read one after the other, and those of different paths in turn.
 
 mod file;
+mod folder;
 mod locating;
 mod sending;
 mod siblings;

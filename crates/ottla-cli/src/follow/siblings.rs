@@ -1,9 +1,10 @@
 //! The files beside the path of a followed file: those that had its path before.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read as _},
     path::{Path, PathBuf},
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -13,10 +14,11 @@ use crate::{
     input::{decompressed, is_compressed},
 };
 
-use super::watcher::Appeared;
-
-/// How often a folder is listed until its files do not change.
-const LISTINGS: u32 = 100;
+use super::{
+    folder::{Entry, Others, others},
+    tail::Tail,
+    watcher::Appeared,
+};
 
 /// The endings of compressed files.
 const COMPRESSED: [&str; 5] = [".gz", ".zst", ".xz", ".lz4", ".bz2"];
@@ -24,7 +26,8 @@ const COMPRESSED: [&str; 5] = [".gz", ".zst", ".xz", ".lz4", ".bz2"];
 /// The file of a position beside its path.
 pub(super) enum Sibling {
     One(Appeared),
-    None,
+    /// There is none, or it is among those that cannot be opened, of which this is why the first cannot.
+    None(Option<String>),
     Several,
 }
 
@@ -32,23 +35,31 @@ pub(super) enum Sibling {
 /// files are, by its beginning, also if it is compressed.
 ///
 /// # Errors
-/// As those of [`others`], so that a file that cannot be looked at does not count as absent.
+/// As those of [`others`], or the file that has the inode cannot be opened: it does not count as absent.
 pub(super) fn sibling(path: &Path, then: &FilePosition) -> io::Result<Sibling> {
     let is_same = |appeared: &Appeared| -> io::Result<bool> { Ok(then.is_of(appeared.identity) && then.begins(&appeared.file)?) };
     let is_alike = |appeared: &Appeared| -> io::Result<bool> {
         let Appeared { path: other, file, .. } = appeared;
         Ok(is_replaced_name(path, other) && !then.is_empty() && has_beginning(other, file, then)?)
     };
+    let is_wanted =
+        |other: &Path, identity: FileIdentity| then.is_of(identity) || is_replaced_name(path, other) && !then.is_empty();
     let is_one = |appeared: &Appeared| -> io::Result<bool> { Ok(is_same(appeared)? || is_alike(appeared)?) };
-    let mut alike = others(path, |_| true, is_one)?;
+    let mut found = others(path, is_wanted, is_one)?;
     // A link may have pointed to another file of the folder where its target is.
     if let Some(target) = path.canonicalize().ok().filter(|target| target.parent() != path.parent()) {
-        alike.extend(others(&target, |_| true, is_one)?);
+        let Others { opened, not_opened } = others(&target, is_wanted, is_one)?;
+        found.opened.extend(opened);
+        found.not_opened.extend(not_opened);
     }
+    let Others { opened: mut alike, mut not_opened } = found;
     for index in 0..alike.len() {
         if is_same(&alike[index])? {
             return Ok(Sibling::One(alike.swap_remove(index)));
         }
+    }
+    if let Some(index) = not_opened.iter().position(|(entry, _)| then.is_of(entry.identity)) {
+        return Err(not_opened.swap_remove(index).1);
     }
     // While a file is compressed, it is there twice.
     if alike.len() > 1 {
@@ -56,7 +67,7 @@ pub(super) fn sibling(path: &Path, then: &FilePosition) -> io::Result<Sibling> {
     }
     Ok(match (alike.pop(), alike.is_empty()) {
         (Some(appeared), true) => Sibling::One(appeared),
-        (None, _) => Sibling::None,
+        (None, _) => Sibling::None(not_opened.first().map(|(_, error)| error.to_string())),
         (Some(_), false) => Sibling::Several,
     })
 }
@@ -65,80 +76,34 @@ pub(super) fn sibling(path: &Path, then: &FilePosition) -> io::Result<Sibling> {
 /// paths `not` are left out.
 ///
 /// # Errors
-/// As those of [`others`].
+/// As those of [`others`], or one of the files cannot be opened: its rows would be missing.
 pub(super) fn replaced_since(
     path: &Path,
     modified: SystemTime,
     known: &[FileIdentity],
     not: &[PathBuf],
 ) -> io::Result<Vec<Appeared>> {
-    let is_wanted = |other: &Path| is_replaced_name(path, other) && !not.iter().any(|not| not == other);
+    let is_replaced = |other: &Path| is_replaced_name(path, other) && !not.iter().any(|not| not == other);
     let now = FileIdentity::of_path(path);
-    let others = others(path, is_wanted, |appeared| {
-        let Appeared { path, file, identity } = appeared;
-        // While a file is compressed, it is there twice.
-        let original = path.with_extension("");
-        let is_twice = is_wanted(&original) && is_compressed_file(path, file) && original.is_file();
-        Ok(!known.contains(identity) && Some(*identity) != now && !is_twice && file.metadata()?.modified()? > modified)
-    })?;
+    let is_wanted =
+        |other: &Path, identity: FileIdentity| is_replaced(other) && !known.contains(&identity) && Some(identity) != now;
+    let Others { opened, not_opened } = others(path, is_wanted, |appeared| Ok(appeared.file.metadata()?.modified()? > modified))?;
+    let is_later = |entry: &Entry| entry.modified.is_none_or(|then| then > modified);
+    if let Some((_, error)) = not_opened.into_iter().find(|(entry, _)| is_later(entry)) {
+        return Err(error);
+    }
+    let originals: Vec<PathBuf> = opened.iter().map(|appeared| appeared.path.clone()).collect();
     let mut found = Vec::new();
-    for appeared in others {
-        found.push((appeared.file.metadata()?.modified()?, appeared));
+    for appeared in opened {
+        // While a file is compressed, it is there twice.
+        let original = appeared.path.with_extension("");
+        let is_twice = is_replaced(&original) && (originals.contains(&original) || original.is_file());
+        if !(is_twice && is_compressed_file(&appeared.path, &appeared.file)) {
+            found.push((appeared.file.metadata()?.modified()?, appeared));
+        }
     }
     found.sort_by(|(one, a), (other, b)| one.cmp(other).then_with(|| a.path.cmp(&b.path)));
     Ok(found.into_iter().map(|(_, appeared)| appeared).collect())
-}
-
-/// Opens the other files in the folder of a path, one after the other, and keeps those that are `is_one`. A file that is renamed or compressed
-/// meanwhile is opened under its new name.
-///
-/// # Errors
-/// The folder cannot be read, or a file cannot be opened although it is there and permitted, such as with too many open files.
-fn others(
-    path: &Path,
-    is_wanted: impl Fn(&Path) -> bool,
-    is_one: impl Fn(&Appeared) -> io::Result<bool>,
-) -> io::Result<Vec<Appeared>> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let list = || {
-        let entries = match fs::read_dir(folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries?,
-        };
-        let entries = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-        let mut paths: Vec<PathBuf> =
-            entries.into_iter().filter(|other| other != path && is_wanted(other) && other.is_file()).collect();
-        paths.sort();
-        Ok::<_, io::Error>(paths)
-    };
-    for _ in 0..LISTINGS {
-        let paths = list()?;
-        let mut kept = Vec::new();
-        for path in &paths {
-            let Some(file) = open(path)? else { continue };
-            let Some(identity) = FileIdentity::of_file(&file) else { continue };
-            let appeared = Appeared { path: path.clone(), file, identity };
-            if is_one(&appeared)? {
-                kept.push(appeared);
-            }
-        }
-        if paths == list()? {
-            return Ok(kept);
-        }
-    }
-    Err(io::Error::other(format!("the files in {} are renamed all the time", folder.display())))
-}
-
-/// Opens a file; `None` if it is gone, or of another user.
-///
-/// # Errors
-/// It cannot be opened for another reason.
-fn open(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Ok(None),
-        Err(error) => Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
-    }
 }
 
 /// Whether a file is named as one that had the path: `app.log.1`, `app.log-20260102.gz`, `app-20260102.log` or `app.1.log` for `app.log`. Only
@@ -174,16 +139,26 @@ pub(super) fn is_compressed_file(path: &Path, file: &File) -> bool {
     is_compressed(path, &first[..length])
 }
 
-/// The first 64 KiB of a compressed file, and a byte more if there is one; `None` if it is not complete or not compressed.
+/// The first 64 KiB of a compressed file, and a byte more if there is one; `None` if it is not complete or not compressed. `path` is the one
+/// where it was opened, which may be another file's by now.
 ///
 /// # Errors
-/// The file cannot be opened.
-pub(super) fn decompressed_beginning(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    // Another handle, whose place in the file is its own.
-    let Some(file) = open(path)? else { return Ok(None) };
+/// There are too many open files.
+pub(super) fn decompressed_beginning(path: &Path, file: &File) -> io::Result<Option<Vec<u8>>> {
+    let source = whole(file)?;
     let mut bytes = Vec::new();
-    let read = decompressed(Box::new(file), path).and_then(|file| file.take(BEGINNING + 1).read_to_end(&mut bytes));
+    let read = decompressed(Box::new(source), path).and_then(|file| file.take(BEGINNING + 1).read_to_end(&mut bytes));
     Ok(read.is_ok().then_some(bytes))
+}
+
+/// All bytes of an open file, which has a place of its own.
+///
+/// # Errors
+/// There are too many open files.
+fn whole(file: &File) -> io::Result<Tail> {
+    let tail = Tail::new(Arc::new(file.try_clone()?), Arc::default());
+    tail.end();
+    Ok(tail)
 }
 
 pub(super) fn has_size(file: &File, then: &FilePosition) -> bool {
@@ -193,19 +168,19 @@ pub(super) fn has_size(file: &File, then: &FilePosition) -> bool {
 /// Whether an earlier run has read a file to its end, or one that it is a copy of.
 ///
 /// # Errors
-/// The file cannot be opened.
+/// There are too many open files.
 pub(super) fn was_read(Appeared { path, file, identity }: &Appeared, checkpoints: &mut Checkpoints) -> io::Result<bool> {
     if checkpoints.complete_of(path, *identity, file).is_some_and(|then| has_size(file, &then)) {
         return Ok(true);
     }
-    let bytes = if is_compressed_file(path, file) { decompressed_beginning(path)? } else { None };
+    let bytes = if is_compressed_file(path, file) { decompressed_beginning(path, file)? } else { None };
     Ok(bytes.is_some_and(|bytes| checkpoints.is_copy_of_complete(path, file, &bytes)))
 }
 
 /// Whether a file, decompressed if it is compressed, has the beginning of a position.
 ///
 /// # Errors
-/// The file cannot be read, or not be opened once more.
+/// The file cannot be read, or there are too many open files.
 fn has_beginning(path: &Path, file: &File, then: &FilePosition) -> io::Result<bool> {
     if then.begins(file)? {
         return Ok(true);
@@ -213,14 +188,29 @@ fn has_beginning(path: &Path, file: &File, then: &FilePosition) -> io::Result<bo
     if !is_compressed_file(path, file) {
         return Ok(false);
     }
-    let Some(file) = open(path)? else { return Ok(false) };
     // An archive that is not complete is another file.
-    Ok(decompressed(Box::new(file), path).and_then(|bytes| then.begins_bytes(bytes, false)).unwrap_or(false))
+    Ok(decompressed(Box::new(whole(file)?), path).and_then(|bytes| then.begins_bytes(bytes, false)).unwrap_or(false))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, io::Write as _};
+
     use super::*;
+
+    #[test]
+    fn an_archive_that_is_renamed_after_it_was_opened_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log.1.gz");
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(b"1\n2\n").unwrap();
+        fs::write(&path, encoder.finish().unwrap()).unwrap();
+        let file = File::open(&path).unwrap();
+        fs::rename(&path, folder.path().join("a.log.2.gz")).unwrap();
+        for _ in 0..2 {
+            assert_eq!(decompressed_beginning(&path, &file).unwrap().as_deref(), Some(&b"1\n2\n"[..]));
+        }
+    }
 
     #[test]
     fn names_of_replaced_files_are_known() {

@@ -293,14 +293,18 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         fs::write(folder.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9.log")), "").unwrap();
         nix::unistd::mkfifo(&at("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let paths = [PathBuf::from("["), at("*.log"), at("pipe"), at("a.*")].map(InputPath::new);
+        // A link to itself cannot be looked at, as a file in a folder of another user.
+        std::os::unix::fs::symlink("loop", at("loop")).unwrap();
+        std::os::unix::fs::symlink("absent", at("broken")).unwrap();
+        let paths = [PathBuf::from("["), at("*.log"), at("pipe"), at("loop"), at("broken"), at("a.*")].map(InputPath::new);
         let mut scanner = Scanner::new(paths.to_vec(), Vec::new());
         let errors: Vec<String> = scanner.scan().errors.into_iter().map(|(_, error)| error).collect();
         assert!(
-            errors.len() == 3
+            errors.len() == 4
                 && errors[0].contains("invalid pattern")
                 && errors[1].contains("is not UTF-8")
-                && errors[2].ends_with("/pipe: is not a regular file, and cannot be followed"),
+                && errors[2].ends_with("/pipe: is not a regular file, and cannot be followed")
+                && errors[3].contains("/loop: cannot be opened: "),
             "{errors:?}"
         );
         for name in ["a.log", "b.log", "a.txt"] {

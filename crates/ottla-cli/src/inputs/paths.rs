@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -69,8 +69,16 @@ pub(crate) fn existing(paths: &[InputPath], never: &[FileIdentity]) -> Result<Ve
 
 /// The files of one path that can be found now, and why others cannot.
 pub(crate) fn existing_of(path: &InputPath, never: &[FileIdentity]) -> (Vec<PathBuf>, Vec<String>) {
-    let PathFiles { mut files, errors, .. } = files_of(path, never);
-    files.retain(|file| file.exists());
+    let PathFiles { mut files, mut errors, .. } = files_of(path, never);
+    files.retain(|file| match fs::metadata(file) {
+        Ok(_) => true,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => false,
+        // It may be there, such as in a folder that this user may not search.
+        Err(error) => {
+            errors.push(format!("{}: cannot be opened: {error}", file.display()));
+            false
+        }
+    });
     (files, errors)
 }
 

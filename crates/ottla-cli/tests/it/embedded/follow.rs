@@ -405,6 +405,42 @@ fn a_replaced_file_is_found_beside_more_files_than_may_be_open() {
     assert_eq!(place.values(), ["1", "2", "3"]);
 }
 
+/// The command of a user who may read only what the modes of files permit, which do not apply to root.
+fn without_privileges(command: std::process::Command) -> std::process::Command {
+    use std::os::unix::fs::MetadataExt as _;
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return command;
+    }
+    let mut limited = std::process::Command::new("setpriv");
+    limited.arg("--bounding-set=-dac_override,-dac_read_search").arg(command.get_program()).args(command.get_args());
+    limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    limited
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_no_missing_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::new(1);
+    let follow = Follow::new(&place, "a.log", "", FILE);
+    follow.append("a.log", "1\n");
+    follow.run_until(1);
+    follow.append("a.log", "2\n");
+    follow.rename("a.log", "a.log.2");
+    thread::sleep(Duration::from_millis(20));
+    follow.append("a.log.1", "3\n");
+    follow.append("a.log", "4\n");
+    let permit = |name: &str, mode| fs::set_permissions(place.folder.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    // The file of the checkpoint, and one that had its path after it.
+    for name in ["a.log.2", "a.log.1"] {
+        permit(name, 0o000);
+        let text = format!("/{name}: Permission denied");
+        end(without_privileges(command(arguments!["produce", "-c", follow.config])).start()).with(2).saying(&["a.log: ", &text]);
+        permit(name, 0o600);
+    }
+    follow.run_until(4);
+    assert_eq!(place.values(), ["1", "2", "3", "4"]);
+}
+
 #[test]
 fn a_run_ends_if_rows_would_be_missing() {
     let place = Place::new(1);
