@@ -91,15 +91,20 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// The file of number `id` is read as that of another path from now on.
-    pub(crate) fn move_followed(&mut self, id: usize, identity: FileIdentity, from: &Path, to: &Path) {
-        let (Ok(from), Ok(to)) = (canonical_of_absent(from), canonical_of_absent(to)) else { return };
-        if let Some(opened) = self.opened.get_mut(&id) {
-            opened.path.clone_from(&to);
-        }
-        if self.positions.get(&from).is_some_and(|then| then.is_of(identity)) {
-            self.rename(&from, to);
-        }
+    /// Files are read as those of other paths from now on, all at once, because one may take the path of another. Returns what to reach under the
+    /// number `new`, after the rows that were read of them so far: until then each path keeps the position of its earlier file, whose rows may
+    /// have no report yet.
+    pub(crate) fn move_followed(&mut self, moves: &[MovedFile<'_>], new: usize) -> Option<Reached> {
+        let moved = |MovedFile { id, identity, from, to }: &MovedFile<'_>| {
+            Ok::<_, String>(Moved {
+                id: *id,
+                identity: *identity,
+                from: canonical_of_absent(from)?,
+                to: canonical_of_absent(to)?,
+            })
+        };
+        self.endings.insert(new, Ending::Moved(moves.iter().map(moved).collect::<Result<_, _>>().ok()?));
+        Some(Reached { input: new, position: InputPosition::new(0, 1) })
     }
 
     /// The file of number `id` was read to its end, which is the position: it is complete, whatever its path is later. Returns what to reach
@@ -111,13 +116,14 @@ impl Checkpoints {
         if let Some(file) = file {
             complete.extend_with(file, size);
         }
-        self.endings.insert(new, Ending { id, complete: Some(complete.at(position).completed(size).at_path(path)) });
+        let complete = Some(complete.at(position).completed(size).at_path(path));
+        self.endings.insert(new, Ending::Read { id, complete });
         Some(Reached { input: new, position })
     }
 
     /// The file of number `id` is not read further. Returns what to reach under the number `new`, after the rows of the file.
     pub(crate) fn release(&mut self, id: usize, new: usize) -> Reached {
-        self.endings.insert(new, Ending { id, complete: None });
+        self.endings.insert(new, Ending::Read { id, complete: None });
         Reached { input: new, position: InputPosition::new(0, 1) }
     }
 
@@ -132,7 +138,7 @@ impl Checkpoints {
     /// A file that is a copy of one that was read is not read by later runs either. Returns what to reach under the number `new`.
     pub(crate) fn complete_copy(&mut self, id: usize, new: usize, path: &Path, file: &File) -> Option<Reached> {
         let complete = self.copy(path, file)?;
-        self.endings.insert(new, Ending { id, complete: Some(complete) });
+        self.endings.insert(new, Ending::Read { id, complete: Some(complete) });
         Some(Reached { input: new, position: InputPosition::new(0, 1) })
     }
 
@@ -143,8 +149,32 @@ impl Checkpoints {
         Some(FilePosition::of_copy(file, &self.topic).ok()?.completed(size).at_path(path))
     }
 
+    /// Notes what has ended.
+    pub(super) fn end(&mut self, ending: Ending) {
+        match ending {
+            Ending::Read { id, complete } => self.end_file(id, complete),
+            Ending::Moved(moves) => self.end_moves(moves),
+        }
+    }
+
+    /// Gives the positions of files to the paths that the files have now.
+    fn end_moves(&mut self, moves: Vec<Moved>) {
+        let mut moved = Vec::new();
+        for Moved { id, identity, from, to } in moves {
+            self.opened.remove(&id);
+            if self.positions.get(&from).is_some_and(|then| then.is_of(identity)) {
+                moved.extend(self.positions.remove(&from).map(|position| (to, position)));
+                self.changed.insert(from);
+            }
+        }
+        for (to, position) in moved {
+            self.in_use.insert(to.clone());
+            self.put(to, position);
+        }
+    }
+
     /// Notes the end of a file, and closes it.
-    pub(super) fn end(&mut self, Ending { id, complete }: Ending) {
+    fn end_file(&mut self, id: usize, complete: Option<FilePosition>) {
         let opened = self.opened.remove(&id);
         let Some(complete) = complete else { return };
         if let Some(Opened { path, file, .. }) = opened {
@@ -217,11 +247,28 @@ impl Checkpoints {
 }
 
 /// What ends when a position is reached.
-pub(super) struct Ending {
-    /// The number of the file.
+pub(super) enum Ending {
+    /// Reading of the file of this number, with its position if it was read to its end.
+    Read { id: usize, complete: Option<FilePosition> },
+    /// Reading of files as those of their earlier paths.
+    Moved(Vec<Moved>),
+}
+
+/// A file that is read as that of another path from now on.
+pub(crate) struct MovedFile<'a> {
+    /// Its number so far.
+    pub(crate) id: usize,
+    pub(crate) identity: FileIdentity,
+    pub(crate) from: &'a Path,
+    pub(crate) to: &'a Path,
+}
+
+/// [`MovedFile`] with the paths of its positions.
+pub(super) struct Moved {
     id: usize,
-    /// The position of the file, if it was read to its end.
-    complete: Option<FilePosition>,
+    identity: FileIdentity,
+    from: String,
+    to: String,
 }
 
 /// The devices and inodes of a folder and of what is in it.
@@ -242,7 +289,83 @@ pub(crate) fn canonical_of_absent(path: &Path) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
+    use crate::{
+        args::{Arguments, Command},
+        plan::Plan,
+    };
+
+    /// Files `a.log` and `b.log` that are read up to byte 2, under the numbers 0 and 1.
+    struct Two {
+        folder: tempfile::TempDir,
+        checkpoints: Checkpoints,
+    }
+
+    impl Two {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let at = |name: &str| folder.path().join(name);
+            let config = "topic = \"orders\"\n[producer]\nbootstrap.servers = \"localhost:9\"\n[input]\nfollow = true\npath = \"*.log\"\n\
+                          [checkpoint]\nfile = \"orders.ckpt\"\n";
+            fs::write(at("orders.toml"), config).unwrap();
+            let arguments = ["ottla".into(), "produce".into(), "-c".into(), at("orders.toml").into_os_string()];
+            let Command::Produce(arguments) = Arguments::parse_from(arguments).command else { panic!() };
+            let plan = Plan::new(&arguments).unwrap();
+            let mut checkpoints = Checkpoints::open(&plan, None).unwrap().unwrap();
+            for (id, name) in ["a.log", "b.log"].into_iter().enumerate() {
+                fs::write(at(name), format!("{id}\n")).unwrap();
+                let (file, options) = (File::open(at(name)).unwrap(), plan.options_of_followed(&at(name), &at(name)));
+                let input = Input::read(Box::new(file.try_clone().unwrap()), &options).unwrap();
+                checkpoints.open_followed(id, &at(name), &Arc::new(file), || 2, &input, &options).unwrap();
+                checkpoints.reach(Reached { input: id, position: InputPosition::new(2, 2) });
+            }
+            Self { folder, checkpoints }
+        }
+
+        fn at(&self, name: &str) -> PathBuf {
+            self.folder.path().join(name)
+        }
+
+        fn identity(&self, name: &str) -> FileIdentity {
+            FileIdentity::of_path(&self.at(name)).unwrap()
+        }
+
+        /// Whether a path has the position of this file.
+        fn has(&self, name: &str, file: FileIdentity) -> bool {
+            let key = canonical_of_absent(&self.at(name)).unwrap();
+            self.checkpoints.positions.get(&key).is_some_and(|then| then.is_of(file))
+        }
+    }
+
+    #[test]
+    fn a_path_keeps_the_position_of_its_file_until_the_next_one_is_moved_to_it_in_order() {
+        let mut two = Two::new();
+        let [(a, path_a), (b, path_b)] = ["a.log", "b.log"].map(|name| (two.identity(name), two.at(name)));
+        let completed = two.checkpoints.complete(1, 2, &path_b, InputPosition::new(2, 2), 2).unwrap();
+        let moves = [MovedFile { id: 0, identity: a, from: &path_a, to: &path_b }];
+        let moved = two.checkpoints.move_followed(&moves, 3).unwrap();
+        two.checkpoints.reach(Reached { input: 0, position: InputPosition::new(2, 2) });
+        assert!(two.has("a.log", a) && two.has("b.log", b), "the last rows of `b.log` may have no report yet");
+        two.checkpoints.reach(completed);
+        two.checkpoints.reach(moved);
+        assert!(two.has("b.log", a) && !two.has("a.log", a));
+        assert_eq!(two.checkpoints.completed().filter(|(_, then)| then.is_of(b)).count(), 1);
+    }
+
+    #[test]
+    fn files_that_get_the_paths_of_each_other_keep_their_positions() {
+        let mut two = Two::new();
+        let [(a, path_a), (b, path_b)] = ["a.log", "b.log"].map(|name| (two.identity(name), two.at(name)));
+        let moves = [
+            MovedFile { id: 0, identity: a, from: &path_a, to: &path_b },
+            MovedFile { id: 1, identity: b, from: &path_b, to: &path_a },
+        ];
+        let moved = two.checkpoints.move_followed(&moves, 2).unwrap();
+        two.checkpoints.reach(moved);
+        assert!(two.has("a.log", b) && two.has("b.log", a));
+    }
 
     #[test]
     fn a_link_and_a_file_in_a_folder_that_is_gone_have_a_path() {

@@ -13,7 +13,7 @@ mod topic_store;
 pub(crate) use checkpoints::{CheckpointRecord, Checkpoints};
 pub(crate) use command::run;
 pub(crate) use file_position::{BEGINNING, FilePosition, digest, has_beginning};
-pub(crate) use followed::canonical_of_absent;
+pub(crate) use followed::{MovedFile, canonical_of_absent};
 pub(crate) use rules::{check, check_files, files};
 pub(crate) use segments::{Reached, Segments};
 pub(crate) use settings::{CheckpointSettings, NAMES};

@@ -19,7 +19,7 @@ use std::{
 };
 
 use crate::{
-    checkpoint::{Checkpoints, Reached},
+    checkpoint::{Checkpoints, MovedFile, Reached},
     exit::Failure,
     file_identity::FileIdentity,
     input::{FollowSettings, InputOptions},
@@ -194,14 +194,9 @@ impl<'a> Followed<'a> {
         self.finished.iter().any(|finished| finished.is(*identity, file))
     }
 
-    /// Adds a file to those of its path.
+    /// Adds a file to those of its path, under a new number.
     fn push(&mut self, path: PathBuf, mut file: FollowedFile, totals: &RunTotals) {
         file.set_id(self.take_id());
-        self.push_numbered(path, file, totals);
-    }
-
-    /// Adds a file that has its number.
-    fn push_numbered(&mut self, path: PathBuf, mut file: FollowedFile, totals: &RunTotals) {
         let index = self.index_of(path, totals);
         if let Some(progress) = &self.progress {
             file.report_to(progress.follow(index, Arc::clone(file.tail().file())));
@@ -218,17 +213,19 @@ impl<'a> Followed<'a> {
         if self.inputs.iter().any(|input| input.path == path && !input.files.is_empty()) {
             return false;
         }
+        let moved = self.take_id();
         let input = &mut self.inputs[index];
         let open = input.open.take();
         let Some(mut file) = input.files.pop_front() else { return false };
         if let Some(checkpoints) = checkpoints {
-            checkpoints.move_followed(file.id(), file.identity(), &input.path, path);
+            let moves = [MovedFile { id: file.id(), identity: file.identity(), from: &input.path, to: path }];
+            self.reached.extend(checkpoints.move_followed(&moves, moved));
         }
         if let Some(open) = open {
             file.continue_at(Some(open.input.position()).filter(|position| position.offset > 0));
         }
         file.move_to(path.to_owned());
-        self.push_numbered(path.to_owned(), file, totals);
+        self.push(path.to_owned(), file, totals);
         true
     }
 
