@@ -126,6 +126,16 @@ impl FollowedFile {
         self.other_path.as_deref().filter(|path| FileIdentity::of_path(path) == Some(self.identity))
     }
 
+    /// Whether it is at this other path now.
+    pub(super) fn is_at_other_path(&self, path: &Path) -> bool {
+        self.other_path.as_deref() == Some(path) && self.other_path().is_some()
+    }
+
+    /// Whether another file has this path now.
+    pub(super) fn is_replaced_at(&self, path: &Path) -> bool {
+        FileIdentity::of_path(path).is_some_and(|identity| identity != self.identity)
+    }
+
     /// Reports there how far it is read.
     pub(super) fn report_to(&mut self, progress: Arc<FileProgress>) {
         self.progress = Some(progress);

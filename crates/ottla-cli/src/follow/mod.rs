@@ -6,6 +6,7 @@
 mod file;
 mod folder;
 mod locating;
+mod moving;
 mod sending;
 mod siblings;
 mod tail;
@@ -13,13 +14,13 @@ mod turn;
 mod watcher;
 
 use std::{
-    collections::VecDeque,
-    path::{Path, PathBuf},
+    collections::{HashSet, VecDeque},
+    path::PathBuf,
     sync::{Arc, OnceLock, atomic::AtomicU64},
 };
 
 use crate::{
-    checkpoint::{Checkpoints, MovedFile, Reached},
+    checkpoint::{Checkpoints, Reached},
     exit::Failure,
     file_identity::FileIdentity,
     input::{FollowSettings, InputOptions},
@@ -32,7 +33,7 @@ use crate::{
 };
 use file::{FinishedFile, FollowedFile};
 use locating::{Located, locate};
-use siblings::is_replaced_name;
+use siblings::is_compressed_file;
 use tail::Tail;
 use watcher::{Appeared, Found, Scanner, Watcher};
 
@@ -155,6 +156,7 @@ impl<'a> Followed<'a> {
             }
         }
         let is_first = self.next_id == 0;
+        let paths: HashSet<PathBuf> = found.iter().map(|appeared| appeared.path.clone()).collect();
         let located = match checkpoints {
             _ if found.is_empty() => return Ok(()),
             Some(checkpoints) => locate(found, checkpoints, self.plan, &self.never, &|line| totals.tell(line))?,
@@ -166,22 +168,33 @@ impl<'a> Followed<'a> {
                 found.into_iter().map(of_path).collect()
             }
         };
-        for Located { input, appeared: Appeared { path, file, identity }, position, was_replaced } in located {
-            let tail = Tail::new(Arc::new(file), Arc::clone(&self.read));
-            let mut file = FollowedFile::new(path, tail, identity);
-            file.continue_at(position.map(|then| then.position()).filter(|position| position.offset > 0));
-            if was_replaced {
-                file.note_replaced_before();
-            }
+        for one in located {
+            let (identity, is_found) = (one.appeared.identity, paths.contains(&one.appeared.path));
+            let index = self.push_located(one, is_found, totals);
+            let Some(file) = self.inputs[index].files.back_mut() else { continue };
             for (_, path) in other_paths.iter().filter(|(other, _)| *other == identity) {
                 file.note_path(path);
             }
-            self.push(input, file, totals);
         }
         if let Some(checkpoints) = checkpoints.as_mut().filter(|_| is_first) {
             checkpoints.forget_gone();
         }
         Ok(())
+    }
+
+    /// Adds a file to those of its path. `is_found` is whether it is at a path of the inputs. Returns the index of its input.
+    fn push_located(&mut self, located: Located, is_found: bool, totals: &RunTotals) -> usize {
+        let Located { input, appeared: Appeared { path, file, identity }, position, was_replaced } = located;
+        // It was renamed to the path of another input before this run, and is followed as if that was now.
+        let is_renamed = is_found && path != input && !is_compressed_file(&path, &file);
+        let tail = Tail::new(Arc::new(file), Arc::clone(&self.read));
+        let mut file = FollowedFile::new(if is_renamed { input.clone() } else { path.clone() }, tail, identity);
+        file.note_path(&path);
+        file.continue_at(position.map(|then| then.position()).filter(|position| position.offset > 0));
+        if was_replaced {
+            file.note_replaced_before();
+        }
+        self.push(input, file, totals)
     }
 
     fn is_known(&mut self, appeared: &Appeared) -> bool {
@@ -194,8 +207,8 @@ impl<'a> Followed<'a> {
         self.finished.iter().any(|finished| finished.is(*identity, file))
     }
 
-    /// Adds a file to those of its path, under a new number.
-    fn push(&mut self, path: PathBuf, mut file: FollowedFile, totals: &RunTotals) {
+    /// Adds a file to those of its path, under a new number. Returns the index of its input.
+    fn push(&mut self, path: PathBuf, mut file: FollowedFile, totals: &RunTotals) -> usize {
         file.set_id(self.take_id());
         let index = self.index_of(path, totals);
         if let Some(progress) = &self.progress {
@@ -205,28 +218,7 @@ impl<'a> Followed<'a> {
             before.note_replaced();
         }
         self.inputs[index].files.push_back(file);
-    }
-
-    /// Moves the first file of a path to the input at another path, where it is read on. Returns whether it was moved: a file that had that path
-    /// before is read to its end first.
-    fn move_first(&mut self, index: usize, path: &Path, checkpoints: &mut Option<Checkpoints>, totals: &RunTotals) -> bool {
-        if self.inputs.iter().any(|input| input.path == path && !input.files.is_empty()) {
-            return false;
-        }
-        let moved = self.take_id();
-        let input = &mut self.inputs[index];
-        let open = input.open.take();
-        let Some(mut file) = input.files.pop_front() else { return false };
-        if let Some(checkpoints) = checkpoints {
-            let moves = [MovedFile { id: file.id(), identity: file.identity(), from: &input.path, to: path }];
-            self.reached.extend(checkpoints.move_followed(&moves, moved));
-        }
-        if let Some(open) = open {
-            file.continue_at(Some(open.input.position()).filter(|position| position.offset > 0));
-        }
-        file.move_to(path.to_owned());
-        self.push(path.to_owned(), file, totals);
-        true
+        index
     }
 
     /// The index of the input at a path, which is added if it is new.
@@ -281,15 +273,10 @@ impl<'a> Followed<'a> {
 }
 
 impl FollowedInput {
-    /// The other path of the inputs where the first file is now, if another file has replaced it and its name is not that of a replaced file.
-    fn path_of_renamed(&self) -> Option<&Path> {
-        let file = self.files.front().filter(|_| self.files.len() > 1)?;
-        file.other_path().filter(|path| !is_replaced_name(&self.path, path))
-    }
-
-    /// Whether the first file is complete: it was replaced or deleted, and has not grown since then for the time in the settings.
-    fn is_complete(&mut self, settings: FollowSettings) -> bool {
-        let has_next = self.files.len() > 1;
+    /// Whether the first file is complete: it was replaced or deleted, and has not grown since then for the time in the settings. `is_taken` is
+    /// whether a file of another path has this path.
+    fn is_complete(&mut self, is_taken: bool, settings: FollowSettings) -> bool {
+        let has_next = is_taken || self.files.len() > 1;
         self.files.front_mut().is_some_and(|file| file.is_complete(&self.path, has_next, settings))
     }
 }

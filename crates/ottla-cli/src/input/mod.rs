@@ -73,6 +73,13 @@ impl InputOptions {
         self.format.or_else(of_path)
     }
 
+    /// Whether the rest of a file that is read with these options can be read with the others: their paths determine the same format.
+    pub(crate) fn reads_as(&self, other: &Self) -> bool {
+        let marks = |options: &Self| options.settings.csv.marks(delimiter_of_path(&options.path));
+        let format = self.known_format();
+        format == other.known_format() && (format != Some(Format::Csv) || marks(self) == marks(other))
+    }
+
     /// The input's name in messages.
     pub(crate) fn name(&self) -> String {
         Self::name_of(&self.path)

@@ -178,9 +178,9 @@ impl Plan {
         options
     }
 
-    /// The options of a file that is read as a part of an input that is followed. Its format is the input's if its own name determines none.
+    /// The options of a file that is read as a part of an input that is followed. Its own name determines its format only if the input's does not.
     pub(crate) fn options_of_followed(&self, input: &Path, file: &Path) -> InputOptions {
-        let format = self.format_of(file).or_else(|| self.format_of(input));
+        let format = self.format_of(input).or_else(|| self.format_of(file));
         let mut options = InputOptions { path: file.to_owned(), format, ..self.input.clone() };
         if let (Some(format), true) = (format, self.input.format.is_none()) {
             options.settings.leave_to_others(format, &Format::ALL);

@@ -1,6 +1,6 @@
 //! What comes before and after the rows of a turn: opening, finishing and beginning again.
 
-use std::{io, os::unix::fs::FileExt as _, path::Path, sync::Arc};
+use std::{io, os::unix::fs::FileExt as _, sync::Arc};
 
 use crate::{
     checkpoint::Checkpoints,
@@ -16,6 +16,7 @@ use crate::{
 use super::{
     Followed,
     file::{FinishedFile, FollowedFile},
+    moving::Move,
     tail::{Tail, Truncated},
 };
 
@@ -70,6 +71,7 @@ impl Followed<'_> {
         }
         let file = &self.inputs[index].files[0];
         let is_waiting = file.position().is_some() && file.is_waiting();
+        let is_taken = self.is_taken(index);
         let opened = if is_waiting { Ok(Opened::NotYet) } else { self.open(index, checkpoints, totals) };
         Ok(match opened {
             Ok(Opened::Ready(mut open)) => {
@@ -79,10 +81,12 @@ impl Followed<'_> {
             }
             Ok(Opened::NotYet) => {
                 self.inputs[index].files[0].note_waiting();
-                if self.end_if_complete(index, checkpoints, totals) { Prepared::Changed } else { Prepared::Nothing }
+                if self.end_if_complete(index, checkpoints, totals)? { Prepared::Changed } else { Prepared::Nothing }
             }
             // The program that compresses it may not have begun.
-            Ok(Opened::Empty) if self.inputs[index].files[0].is_compressed() && !self.inputs[index].is_complete(settings) => {
+            Ok(Opened::Empty)
+                if self.inputs[index].files[0].is_compressed() && !self.inputs[index].is_complete(is_taken, settings) =>
+            {
                 Prepared::Nothing
             }
             Ok(Opened::Empty) => {
@@ -91,8 +95,7 @@ impl Followed<'_> {
             }
             // The rows after a position must not be left out.
             Err(error) if self.inputs[index].files[0].position().is_some() => {
-                totals.tell(&error);
-                return Err(End::Broken(vec![error]));
+                return Err(broken(error, totals));
             }
             Err(error) => {
                 self.finish(index, Some(error), checkpoints, totals);
@@ -118,7 +121,7 @@ impl Followed<'_> {
         }
         match ended {
             Ok(Rows::Turn | Rows::Enough) => Ok(true),
-            Ok(Rows::Waiting) => Ok(self.end_if_complete(index, checkpoints, totals)),
+            Ok(Rows::Waiting) => self.end_if_complete(index, checkpoints, totals),
             Ok(Rows::All) => {
                 self.finish(index, None, checkpoints, totals);
                 Ok(true)
@@ -224,17 +227,30 @@ impl Followed<'_> {
 
     /// Ends the first file of a path if nothing more is expected in it, or moves it to the path of the inputs that it has now. Returns whether
     /// that was done now.
-    fn end_if_complete(&mut self, index: usize, checkpoints: &mut Option<Checkpoints>, totals: &RunTotals) -> bool {
-        if let Some(path) = self.inputs[index].path_of_renamed().map(Path::to_owned) {
-            return self.move_first(index, &path, checkpoints, totals);
+    ///
+    /// # Errors
+    /// The run ends.
+    fn end_if_complete(&mut self, index: usize, checkpoints: &mut Option<Checkpoints>, totals: &RunTotals) -> Result<bool, End> {
+        if self.path_of_renamed(index).is_some() {
+            match self.move_first(index, checkpoints, totals).map_err(|error| broken(error, totals))? {
+                Move::Moved => return Ok(true),
+                Move::Waits => return Ok(false),
+                Move::Impossible => {}
+            }
         }
-        let settings = self.settings;
+        let (is_taken, settings) = (self.is_taken(index), self.settings);
         let input = &mut self.inputs[index];
-        let is_complete = input.is_complete(settings);
-        let Some(file) = input.files.front().filter(|file| is_complete && !file.tail().has_ended()) else { return false };
+        let is_complete = input.is_complete(is_taken, settings);
+        let Some(file) = input.files.front().filter(|file| is_complete && !file.tail().has_ended()) else { return Ok(false) };
         file.tail().end();
-        true
+        Ok(true)
     }
+}
+
+/// The end of a run that would leave out rows, which is told.
+fn broken(error: String, totals: &RunTotals) -> End {
+    totals.tell(&error);
+    End::Broken(vec![error])
 }
 
 /// Continues at a position, whose byte before may be the end of a line that was not complete. Returns whether that is possible now.

@@ -368,7 +368,6 @@ fn a_renamed_file_is_followed_while_it_has_another_path_of_the_inputs() {
 fn a_file_that_is_renamed_to_another_path_of_the_inputs_is_followed_there_beside_the_new_one() {
     let run = Run::new("*.log", &[]);
     let mut following = run.followed();
-    let named = |name: &str, row: &str| (name.to_owned(), row.to_owned());
     append(&run.at("a.part.log"), "1\n");
     assert_eq!(following.rows(), ["1"]);
     fs::rename(run.at("a.part.log"), run.at("a.log")).unwrap();
@@ -386,6 +385,188 @@ fn a_file_that_is_renamed_to_another_path_of_the_inputs_is_followed_there_beside
     assert_eq!(rows, ["4", "5"]);
     append(&run.at("a.log"), "6\n");
     assert_eq!(following.read_all(), [named("a.log", "6")]);
+}
+
+/// The name of an input with a row.
+fn named(name: &str, row: &str) -> (String, String) {
+    (name.to_owned(), row.to_owned())
+}
+
+#[test]
+fn a_file_that_gets_the_name_of_another_format_is_not_read_on_under_it() {
+    for (name, other, header) in
+        [("a.log", "a.csv", ""), ("a.log", "a.json", ""), ("a.log", "a.old", ""), ("a.csv", "a.tsv", "id\n")]
+    {
+        let run = Run::new("*", &[]);
+        let mut following = run.followed();
+        let row = |n: u32| if header.is_empty() { n.to_string() } else { format!("{{\"id\":\"{n}\"}}") };
+        append(&run.at(name), &format!("{header}1\n"));
+        assert_eq!(following.rows(), [row(1)]);
+        fs::rename(run.at(name), run.at(other)).unwrap();
+        append(&run.at(other), "2\n");
+        assert_eq!(following.read_all(), [named(name, &row(2))], "while no other file has its path");
+        append(&run.at(name), &format!("{header}3\n"));
+        assert_eq!(following.read_all(), [named(name, &row(3))]);
+        append(&run.at(other), "4\n");
+        assert_eq!(following.rows(), [""; 0], "{other}");
+    }
+}
+
+#[test]
+fn files_that_are_renamed_one_after_the_other_do_not_wait_for_each_other() {
+    let run = Run::new("*.log*", &["--format", "lines"]);
+    let mut following = run.followed();
+    let rotate = |names: &[&str], row: &str| {
+        for pair in names.windows(2) {
+            fs::rename(run.at(pair[1]), run.at(pair[0])).unwrap();
+        }
+        append(&run.at("a.log"), row);
+    };
+    append(&run.at("a.log"), "1\n");
+    assert_eq!(following.rows(), ["1"]);
+    rotate(&["b.log", "a.log"], "2\n");
+    assert_eq!(following.rows(), ["2"]);
+    rotate(&["c.log", "b.log", "a.log"], "3\n");
+    assert_eq!(following.read_all(), [named("a.log", "3")]);
+    append(&run.at("c.log"), "1b\n");
+    append(&run.at("b.log"), "2b\n");
+    let mut rows = following.read_all();
+    rows.sort();
+    assert_eq!(rows, [named("b.log", "2b"), named("c.log", "1b")]);
+    // The oldest one gets the name of a replaced file.
+    rotate(&["c.log.1", "c.log", "b.log", "a.log"], "4\n");
+    assert_eq!(following.rows(), ["4"]);
+    append(&run.at("c.log"), "2c\n");
+    assert_eq!(following.read_all(), [named("c.log", "2c")]);
+    // The oldest one is deleted.
+    rotate(&["c.log", "b.log", "a.log"], "5\n");
+    assert_eq!(following.rows(), ["5"]);
+    for (name, row) in [("a.log", "5a"), ("b.log", "4b"), ("c.log", "3c")] {
+        append(&run.at(name), &format!("{row}\n"));
+        assert_eq!(following.read_all(), [named(name, row)]);
+    }
+}
+
+#[test]
+fn the_file_that_is_moved_last_is_read_to_its_end_before_the_one_that_takes_its_path() {
+    let run = Run::new("*.log", &[]);
+    let mut following = run.followed();
+    append(&run.at("a.log"), "a1\n");
+    append(&run.at("b.log"), "b1\n");
+    assert_eq!(following.rows(), ["a1", "b1"]);
+    following.followed.settings.rotate_wait = Duration::from_secs(3600);
+    let mut writer = OpenOptions::new().append(true).open(run.at("b.log")).unwrap();
+    fs::rename(run.at("b.log"), run.at("b.old")).unwrap();
+    fs::rename(run.at("a.log"), run.at("b.log")).unwrap();
+    append(&run.at("a.log"), "a2\n");
+    assert_eq!(following.rows(), [""; 0], "the file that was `b.log` may grow");
+    writer.write_all(b"b2\n").unwrap();
+    append(&run.at("b.log"), "a1b\n");
+    assert_eq!(following.read_all(), [named("a.log", "a1b"), named("b.log", "b2")]);
+    following.followed.settings.rotate_wait = Duration::ZERO;
+    append(&run.at("b.log"), "a1c\n");
+    assert_eq!(following.read_all(), [named("a.log", "a1c"), named("a.log", "a2")]);
+    append(&run.at("b.log"), "a1d\n");
+    assert_eq!(following.read_all(), [named("b.log", "a1d")]);
+}
+
+#[test]
+fn two_files_that_get_the_names_of_each_other_are_read_on_under_them() {
+    let run = Run::new("*.log", &[]);
+    let mut following = run.followed();
+    let swap = || {
+        fs::rename(run.at("a.log"), run.at("swapped")).unwrap();
+        fs::rename(run.at("b.log"), run.at("a.log")).unwrap();
+        fs::rename(run.at("swapped"), run.at("b.log")).unwrap();
+    };
+    append(&run.at("a.log"), "1\n");
+    append(&run.at("b.log"), "2\n");
+    assert_eq!(following.rows(), ["1", "2"]);
+    swap();
+    assert_eq!(following.rows(), [""; 0]);
+    append(&run.at("a.log"), "3\n");
+    append(&run.at("b.log"), "4\n");
+    assert_eq!(following.read_all(), [named("a.log", "3"), named("b.log", "4")]);
+    swap();
+    append(&run.at("a.log"), "5\n");
+    following.scan();
+    // Swapped back before their turns.
+    swap();
+    assert_eq!(following.rows(), ["5"]);
+    fs::remove_file(run.at("b.log")).unwrap();
+    append(&run.at("b.log"), "6\n");
+    assert_eq!(following.read_all(), [named("b.log", "6")]);
+}
+
+#[test]
+fn files_whose_paths_have_had_other_files_meanwhile_do_not_wait_for_each_other() {
+    let run = Run::new("*.log", &[]);
+    let mut following = run.followed();
+    append(&run.at("a.log"), "1\n");
+    append(&run.at("b.log"), "2\n");
+    assert_eq!(following.rows(), ["1", "2"]);
+    fs::rename(run.at("b.log"), run.at("b.tmp")).unwrap();
+    fs::rename(run.at("a.log"), run.at("b.log")).unwrap();
+    append(&run.at("a.log"), "3\n");
+    following.scan();
+    fs::rename(run.at("a.log"), run.at("a.tmp")).unwrap();
+    fs::rename(run.at("b.tmp"), run.at("a.log")).unwrap();
+    assert_eq!(following.rows(), ["3"]);
+    append(&run.at("a.log"), "4\n");
+    assert_eq!(following.read_all(), [named("a.log", "4")]);
+}
+
+#[test]
+fn a_file_that_is_renamed_back_is_followed_as_before() {
+    let run = Run::new("*.log", &[]);
+    let mut following = run.followed();
+    append(&run.at("a.log"), "1\n");
+    assert_eq!(following.rows(), ["1"]);
+    for n in 2..5 {
+        fs::rename(run.at("a.log"), run.at("b.log")).unwrap();
+        assert_eq!(following.rows(), [""; 0]);
+        fs::rename(run.at("b.log"), run.at("a.log")).unwrap();
+        append(&run.at("a.log"), &format!("{n}\n"));
+        assert_eq!(following.read_all(), [named("a.log", &n.to_string())]);
+    }
+    fs::rename(run.at("a.log"), run.at("a.log.1")).unwrap();
+    append(&run.at("a.log"), "5\n");
+    assert_eq!(following.read_all(), [named("a.log", "5")]);
+}
+
+#[test]
+fn a_file_with_two_names_is_read_once_and_followed_while_it_has_one_of_them() {
+    let run = Run::new("*.log", &[]);
+    let mut following = run.followed();
+    append(&run.at("a.log"), "1\n");
+    fs::hard_link(run.at("a.log"), run.at("b.log")).unwrap();
+    assert_eq!(following.rows(), ["1"]);
+    fs::remove_file(run.at("a.log")).unwrap();
+    append(&run.at("a.log"), "2\n");
+    assert_eq!(following.read_all(), [named("a.log", "2")]);
+    append(&run.at("b.log"), "3\n");
+    assert_eq!(following.read_all(), [named("b.log", "3")]);
+}
+
+#[test]
+fn a_link_that_gets_another_target_does_not_end_the_file_that_has_a_path_of_its_own() {
+    let run = Run::new("*.log", &[]);
+    let mut following = run.followed();
+    let link = |target: &str| {
+        let _ = fs::remove_file(run.at("0.log"));
+        std::os::unix::fs::symlink(run.at(target), run.at("0.log")).unwrap();
+    };
+    append(&run.at("a.log"), "1\n");
+    link("a.log");
+    assert_eq!(following.read_all(), [named("0.log", "1")]);
+    append(&run.at("b.log"), "2\n");
+    link("b.log");
+    assert_eq!(following.rows(), ["2"]);
+    append(&run.at("a.log"), "3\n");
+    append(&run.at("b.log"), "4\n");
+    let mut rows = following.rows();
+    rows.sort();
+    assert_eq!(rows, ["3", "4"]);
 }
 
 #[test]

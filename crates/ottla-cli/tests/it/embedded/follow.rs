@@ -331,6 +331,76 @@ fn a_file_that_is_renamed_to_another_path_of_the_inputs_keeps_its_position() {
 }
 
 #[test]
+fn a_file_that_was_renamed_to_another_path_of_the_inputs_between_two_runs_is_followed_there() {
+    let place = Place::new(1);
+    let follow = Follow::new(&place, "*.log", "", FILE);
+    follow.append("a.part.log", "1\n");
+    follow.run_until(1);
+    follow.rename("a.part.log", "a.log");
+    follow.append("a.part.log", "2\n");
+    let child = follow.start(&[]);
+    place.wait_for(2);
+    follow.append("a.log", "3\n");
+    place.wait_for(3);
+    settle_and_stop(child);
+    follow.append("a.log", "4\n");
+    follow.run_until(4);
+    check_restarts(&follow, &["1", "2", "3", "4"]);
+}
+
+#[test]
+fn the_rest_of_a_file_that_is_gone_when_the_run_starts_is_read_before_another_gets_its_path() {
+    let place = Place::new(1);
+    let follow = Follow::new(&place, "*.log", "", FILE);
+    follow.append("b.log", "1\n");
+    follow.append("a.log", "2\n");
+    follow.run_until(2);
+    follow.append("b.log", "3\n");
+    follow.rename("b.log", "b.log.1");
+    follow.append("a.log", "4\n");
+    let child = follow.start(&[]);
+    place.wait_for(3);
+    follow.rename("a.log", "b.log");
+    follow.append("a.log", "5\n");
+    place.wait_for(5);
+    follow.append("b.log", "6\n");
+    place.wait_for(6);
+    settle_and_stop(child);
+    assert_eq!(place.values()[2..].iter().filter(|value| *value == "3").count(), 1);
+    assert_eq!(place.values().len(), 6);
+}
+
+#[test]
+fn files_that_are_renamed_one_after_the_other_are_followed_and_not_sent_again() {
+    let place = Place::new(1);
+    let follow = Follow::new(&place, "*.log", "", FILE);
+    let rotate = |row: &str| {
+        for (from, to) in [("d.log", "e.log"), ("c.log", "d.log"), ("b.log", "c.log"), ("a.log", "b.log")] {
+            let _ = fs::rename(place.folder.path(from), place.folder.path(to));
+        }
+        follow.append("a.log", row);
+    };
+    let child = follow.start(&[]);
+    for n in 1..4 {
+        rotate(&format!("{n}\n"));
+        place.wait_for(n);
+    }
+    settle_and_stop(child);
+    // Once more between two runs, and once more in the second.
+    rotate("4\n");
+    let child = follow.start(&[]);
+    place.wait_for(4);
+    rotate("5\n");
+    place.wait_for(5);
+    for (n, name) in ["e.log", "d.log", "c.log", "b.log", "a.log"].into_iter().enumerate() {
+        follow.append(name, &format!("{}b\n", n + 1));
+        place.wait_for(6 + n);
+    }
+    settle_and_stop(child);
+    check_restarts(&follow, &["1", "2", "3", "4", "5", "1b", "2b", "3b", "4b", "5b"]);
+}
+
+#[test]
 fn a_file_that_was_truncated_or_replaced_after_its_end_is_no_missing_file() {
     let place = Place::new(1);
     let follow = Follow::new(&place, "a.log", "", FILE);
