@@ -1,8 +1,8 @@
 //! [`Move`]: files that are renamed to other paths of the inputs are read on as the files of those.
 //!
-//! Invariants: a path is the input of one unfinished file at a time, because a checkpoint has one position for each path; its other files wait.
-//! So a file is moved to another path only when no file of that path is left, or together with the one that leaves it. The rows of a path are
-//! those of its files in the order in which they had it. Each path is free after a while: its file leaves it with the others, or ends.
+//! Invariants: the files of a path are read one after the other, because a checkpoint has one position for each path. So a file is moved to another
+//! path only when no file of that path is left, or together with the one that leaves it. The rows of a path are those of its files in the order
+//! in which they had it. Each path is free after a while: its file leaves it with the others, or ends.
 
 use std::path::{Path, PathBuf};
 

@@ -26,7 +26,7 @@ const COMPRESSED: [&str; 5] = [".gz", ".zst", ".xz", ".lz4", ".bz2"];
 /// The file of a position beside its path.
 pub(super) enum Sibling {
     One(Appeared),
-    /// There is none, or it is among those that cannot be opened, of which this is why the first cannot.
+    /// There is none. It may be a file that cannot be opened: the error of the first one, if there is any.
     None(Option<String>),
     Several,
 }
