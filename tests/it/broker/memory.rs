@@ -98,14 +98,14 @@ fn count(bootstrap_servers: &str, topics: &[String], partitions: i32) -> i64 {
     topics.iter().map(|topic| (0..partitions).map(|partition| size(topic, partition)).sum::<i64>()).sum()
 }
 
-/// Two million records of 100 bytes, faster than the broker can write them.
+/// A million records of 100 bytes, faster than the broker can write them.
 fn many_small(kept: usize, buffer_memory: usize) {
     let topic = topic("memory-small", 6, &[]);
     let config = config().set("buffer.memory", buffer_memory.to_string()).unwrap();
     let producer: Producer<str, [u8]> = Producer::builder(config).build().unwrap();
-    offer(&producer, (0..2_000_000).map(|_| ProducerRecord::to(&*topic).value(&[7; 100][..])), kept);
+    offer(&producer, (0..1_000_000).map(|_| ProducerRecord::to(&*topic).value(&[7; 100][..])), kept);
     assert_bounded(buffer_memory);
-    assert_eq!(count(&bootstrap_servers(), &[topic], 6), 2_000_000);
+    assert_eq!(count(&bootstrap_servers(), &[topic], 6), 1_000_000);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn broker_pauses_while_records_are_sent() {
     alone("broker::memory::broker_pauses_while_records_are_sent", || {
         let kafka = OwnKafka::start(&["--set", "num.partitions=6"]);
         // Requests time out during the pause, so they are retried.
-        let config = patient(&kafka).set("request.timeout.ms", "8000").unwrap();
+        let config = patient(&kafka).set("request.timeout.ms", "3000").unwrap();
         let producer: Producer<str, [u8]> = Producer::builder(config).build().unwrap();
         let record = || ProducerRecord::to("paused").value(&[7; 1000][..]);
         let records = |count| (0..count).map(|_| record());
@@ -141,7 +141,7 @@ fn broker_pauses_while_records_are_sent() {
         kafka.pause(1);
         thread::scope(|scope| {
             let offering = scope.spawn(|| offer(&producer, records(100_000), 0));
-            thread::sleep(Duration::from_secs(30));
+            thread::sleep(Duration::from_secs(10));
             let (free, running) = (producer.buffer_available_bytes(), !offering.is_finished());
             kafka.resume(1);
             assert!(running && free < 4000, "buffer.memory is full: {free} bytes are free, and the sender waits: {running}");
@@ -252,14 +252,14 @@ fn alternating_large_and_small_records() {
     });
 }
 
-/// 300 MB of records that compress to about a tenth.
+/// 150 MB of records that compress to about a tenth.
 fn compressed(codec: &str) {
     let topic = topic(&format!("memory-{codec}"), 6, &[]);
     let producer: Producer<str, [u8]> = Producer::builder(config().set("compression.type", codec).unwrap()).build().unwrap();
     let words: Vec<u8> = (0..1024u32).map(|n| b"orders and flights"[(n * n % 17) as usize]).collect();
-    offer(&producer, (0..300_000).map(|_| ProducerRecord::to(&*topic).value(&*words)), 0);
+    offer(&producer, (0..150_000).map(|_| ProducerRecord::to(&*topic).value(&*words)), 0);
     assert_bounded(DEFAULT_BUFFER);
-    assert_eq!(count(&bootstrap_servers(), &[topic], 6), 300_000);
+    assert_eq!(count(&bootstrap_servers(), &[topic], 6), 150_000);
 }
 
 #[test]
