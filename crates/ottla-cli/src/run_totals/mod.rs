@@ -1,5 +1,7 @@
 //! [`RunTotals`]: the outcome of every row.
 
+mod entry;
+
 use std::{
     collections::HashMap,
     io,
@@ -9,13 +11,13 @@ use std::{
     },
 };
 
-use ottla::{Error, ErrorKind, Report as DeliveryReport};
+use ottla::{Error, ErrorKind};
 
 use crate::{
     checkpoint::{Reached, Segments},
     dead_letter::{DeadLetter, DeadLetters, Reason, RecordOrigin},
     dead_letter_source::{EarlierLetter, LetterSource},
-    embedded::{Digest, ReadBack},
+    embedded::ReadBack,
     exit::chain,
     input::InputPosition,
     lock::lock,
@@ -96,29 +98,6 @@ struct Failed<'a> {
     letter: Option<&'a EarlierLetter>,
 }
 
-/// A row that was sent and has no report yet.
-pub(crate) struct Entry {
-    totals: Arc<RunTotals>,
-    /// The index of its input.
-    input: usize,
-    line: u64,
-    segment: u64,
-    /// With a dead-letter file.
-    kept: Option<Box<KeptRow>>,
-    /// The digest to compare with the record read back, with `--embedded`.
-    digest: Option<Box<Digest>>,
-}
-
-/// What a dead letter needs of a row.
-struct KeptRow {
-    /// The row as read.
-    raw: Box<[u8]>,
-    /// What its dead letter names.
-    source: Option<Arc<LetterSource>>,
-    /// The dead letter that the row was read from.
-    letter: Option<EarlierLetter>,
-}
-
 impl RunTotals {
     /// Creates the totals, all zero. Rows are kept until their reports only if there is a dead-letter file. With checkpoints, a failed row that
     /// is in no dead-letter file ends the run.
@@ -154,27 +133,6 @@ impl RunTotals {
             has_ended: AtomicBool::new(false),
             segment: AtomicU64::new(0),
         })
-    }
-
-    /// Creates the entry for a row that is about to be sent. The caller must settle it in every case. `source` is what
-    /// [`begin_input`](Self::begin_input) returned.
-    pub(crate) fn enter(
-        self: &Arc<Self>,
-        input: usize,
-        source: Option<&Arc<LetterSource>>,
-        row: &Row<'_>,
-        digest: Option<Digest>,
-    ) -> Entry {
-        Entry {
-            totals: Arc::clone(self),
-            input,
-            line: row.line,
-            segment: self.segment.load(Ordering::Relaxed),
-            kept: self
-                .keeps_rows
-                .then(|| Box::new(KeptRow { raw: row.raw.into(), source: source.cloned(), letter: row.letter.cloned() })),
-            digest: digest.map(Box::new),
-        }
     }
 
     /// Counts a row that cannot become a record.
@@ -426,45 +384,6 @@ impl Books {
         match &self.progress {
             Some(progress) => progress.suspend(|| message::tell(line)),
             None => message::tell(line),
-        }
-    }
-}
-
-impl Entry {
-    /// Counts the row's report.
-    pub(crate) fn settle(self, outcome: DeliveryReport) {
-        let read_back = self.totals.read_back.as_ref().zip(self.digest);
-        match outcome {
-            Ok(metadata) => {
-                let size = metadata.serialized_key_size().unwrap_or(0) + metadata.serialized_value_size().unwrap_or(0);
-                if let Some((read_back, digest)) = read_back {
-                    read_back.acknowledged(metadata.partition(), *digest);
-                }
-                let topic = self.totals.has_topics.then(|| metadata.topic());
-                let mut books = self.totals.books();
-                let Books { report, transaction, .. } = &mut *books;
-                transaction.as_mut().unwrap_or(report).acknowledge(
-                    self.input,
-                    topic,
-                    metadata.partition(),
-                    metadata.offset(),
-                    size,
-                );
-                books.done(self.segment);
-                drop(books);
-                self.totals.counts.acknowledge(1);
-            }
-            Err(error) => {
-                if let Some((read_back, digest)) = read_back {
-                    read_back.failed(*digest);
-                }
-                let Self { totals, input, line, segment, kept, .. } = self;
-                let kept = kept.as_deref();
-                let record = kept.map_or(&[][..], |kept| &kept.raw);
-                let source = kept.and_then(|kept| kept.source.clone());
-                let failed = Failed { input, line, record, source, letter: kept.and_then(|kept| kept.letter.as_ref()) };
-                totals.fail(&failed, segment, &error);
-            }
         }
     }
 }
