@@ -26,7 +26,7 @@ use crate::{
     plan::Plan,
     record::{Parts, RecordMapper, headers_of},
     row::{Row, RowError},
-    run_totals::RunTotals,
+    run_totals::{Entries, RunTotals},
     transactions::Transactions,
 };
 
@@ -61,6 +61,7 @@ pub(crate) struct Reading {
     pace: Option<Pace>,
     /// The serialized key and value.
     buffers: (Vec<u8>, Vec<u8>),
+    entries: Entries,
     /// How many more records `--limit` allows.
     pub(crate) left: u64,
     /// The position that the progress line shows.
@@ -68,10 +69,11 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    pub(crate) fn new(arguments: &ProduceArguments) -> Self {
+    pub(crate) fn new(arguments: &ProduceArguments, totals: &Arc<RunTotals>) -> Self {
         Self {
             pace: arguments.rate.map(Pace::new),
             buffers: (Vec::new(), Vec::new()),
+            entries: Entries::new(totals),
             left: arguments.limit.unwrap_or(u64::MAX),
             shown: 0,
         }
@@ -132,7 +134,7 @@ impl Sender<'_> {
         transactions: &mut Option<Transactions<'_>>,
         checkpoints: &mut Option<Checkpoints>,
     ) -> End {
-        let mut reading = Reading::new(arguments);
+        let mut reading = Reading::new(arguments, self.totals);
         let (mut index, mut broken) = (first.index, Vec::new());
         let mut opened: Result<OpenInput, Failure> = Ok(first);
         loop {
@@ -271,7 +273,7 @@ impl Sender<'_> {
             match input.next() {
                 Ok(Step::Row(row)) => {
                     let of_input = (*index, source.as_ref());
-                    self.send(of_input, &row, mapper.as_mut(), &serializing, &mut reading.buffers);
+                    self.send(of_input, &row, mapper.as_mut(), &serializing, reading);
                 }
                 Ok(Step::Layout) => {
                     opened.resolve_again(self.plan).map_err(unopened)?;
@@ -324,7 +326,7 @@ impl Sender<'_> {
         row: &Row<'_>,
         mapper: Option<&mut RecordMapper>,
         serializing: &Serializing<'_>,
-        buffers: &mut (Vec<u8>, Vec<u8>),
+        Reading { buffers, entries, .. }: &mut Reading,
     ) {
         let turn_away = |Unfit { kind, message, field }| {
             self.totals.turn_away(
@@ -355,7 +357,7 @@ impl Sender<'_> {
         if let Some(timestamp) = parts.timestamp {
             record = record.timestamp(timestamp);
         }
-        self.send_record((input, source), row, record, self.embedded.map(|_| Digest::of(key, value)));
+        self.send_record((input, source), row, record, entries, self.embedded.map(|_| Digest::of(key, value)));
     }
 
     /// Asks for the number of partitions of a topic, so that the producer does not wait for `max.block.ms` at each record to a topic that does
@@ -377,6 +379,7 @@ impl Sender<'_> {
         (input, source): (usize, Option<&Arc<LetterSource>>),
         row: &Row<'_>,
         record: ProducerRecord<'_, [u8], [u8]>,
+        entries: &mut Entries,
         digest: Option<Digest>,
     ) {
         let read_back = self.embedded.map(Embedded::read_back).zip(digest);
@@ -385,7 +388,7 @@ impl Sender<'_> {
             read_back.hold_back(|| drop(self.producer.blocking().flush()));
             read_back.sending(digest);
         }
-        let entry = self.totals.enter(input, source, row, digest);
+        let entry = entries.enter(input, source, row, digest);
         let Err(error) = self.producer.blocking().send_with(record, move |report| entry.settle(report)) else { return };
         if let Some((read_back, digest)) = read_back {
             read_back.failed(digest);

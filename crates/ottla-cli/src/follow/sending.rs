@@ -22,7 +22,7 @@ impl Sender<'_> {
         transactions: &mut Option<Transactions<'_>>,
         checkpoints: &mut Option<Checkpoints>,
     ) -> End {
-        let mut reading = Reading::new(arguments);
+        let mut reading = Reading::new(arguments, self.totals);
         while reading.left > 0 && !self.interrupt.is_pressed() {
             if let Err(error) = followed.admit(checkpoints, self.totals) {
                 self.totals.tell(&error);

@@ -2,6 +2,8 @@
 
 mod entry;
 
+pub(crate) use entry::Entries;
+
 use std::{
     collections::HashMap,
     io,
@@ -412,7 +414,8 @@ mod tests {
         let (headers, target) = (RowHeaders::default(), RowTarget::default());
         let row = Row { line: 2, raw: b"1", key: None, value: None, headers, columns: None, target, letter: None };
         let rotated = totals.begin_input(0, source("old"));
-        let entry = totals.enter(0, rotated.as_ref(), &row, None);
+        let mut entries = Entries::new(&totals);
+        let entry = entries.enter(0, rotated.as_ref(), &row, None);
         totals.begin_input(0, source("new"));
         let error = || ottla::testing::ErrorBuilder::new(ErrorKind::DeliveryTimeout).build();
         entry.settle(Err(error()));
