@@ -9,12 +9,15 @@ use crate::lock::lock;
 /// partition, so queues differ by a batch or two even where all partitions are equally fast.
 const UNIT_BATCHES: usize = 3;
 
+/// The leader of the partition of records without a key is looked up for one of this many records, because librdkafka locks the partition for it.
+const LOOKUP_INTERVAL: u32 = 32;
+
 /// The partitioner that the Java client uses if `partitioner.class` is not set (KIP-794), for one topic.
 ///
 /// The hash of the key determines the partition of a record with a key. Records without a key stay on one partition until `sticky_bytes` of
-/// key, value and headers have been sent to it, or it loses its leader. Then the next partition is drawn. (Java switches between
-/// `sticky_bytes` and twice as much, when the partition has no partially filled batch. librdkafka forms its batches when it sends them, so
-/// there are no partially filled batches.)
+/// key, value and headers have been sent to it, or it loses its leader, which is looked up for one of 32 records. Then the next partition is
+/// drawn. (Java switches between `sticky_bytes` and twice as much, when the partition has no partially filled batch, and does not look up the
+/// leader in between. librdkafka forms its batches when it sends them, so there are no partially filled batches.)
 ///
 /// The next partition is drawn from those that have a leader and are not stuck. Shorter queues are preferred. A partition's queue is
 /// what this producer has accepted for it and has not had reported. Java counts the batches of a queue. Here the unit is three batches
@@ -43,7 +46,21 @@ struct Sticky {
     /// The part of these bytes that is not in its queue yet. It is added when the next partition is drawn, because queues are not read before.
     /// Exception: with a timeout for stuck partitions it is added at once, to start the clock of an empty queue.
     uncounted: usize,
+    /// The number of records that may follow before its leader is looked up.
+    unchecked: u32,
     load: Load,
+}
+
+impl Sticky {
+    /// Whether the partition has a leader, as far as known.
+    fn may_stay(&mut self, partition: i32, available: impl Fn(i32) -> bool) -> bool {
+        if let Some(left) = self.unchecked.checked_sub(1) {
+            self.unchecked = left;
+            return true;
+        }
+        self.unchecked = LOOKUP_INTERVAL - 1;
+        available(partition)
+    }
 }
 
 impl BuiltIn {
@@ -87,11 +104,11 @@ impl BuiltIn {
 
     fn stick(&self, record: &Placing<'_>, available: impl Fn(i32) -> bool) -> i32 {
         let mut sticky = lock(&self.sticky);
-        let stays = sticky.partition.filter(|&partition| sticky.produced < self.sticky_bytes && available(partition));
+        let stays = sticky.partition.filter(|&partition| sticky.produced < self.sticky_bytes && sticky.may_stay(partition, &available));
         let partition = stays.unwrap_or_else(|| {
             self.count_sticky(&mut sticky);
             let drawn = self.draw(&mut sticky.load, record.partitions, available);
-            (sticky.partition, sticky.produced) = (Some(drawn), 0);
+            (sticky.partition, sticky.produced, sticky.unchecked) = (Some(drawn), 0, 0);
             drawn
         });
         sticky.produced = sticky.produced.saturating_add(record.size);
@@ -146,7 +163,7 @@ impl BuiltIn {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, time::Duration};
+    use std::{cell::Cell, collections::BTreeMap, time::Duration};
 
     use serde_json::Value;
 
@@ -203,6 +220,26 @@ mod tests {
             let (first, _) = sticky.place(&keyless(1, 3), |_| true);
             assert_ne!(sticky.place(&keyless(1, 3), |partition| partition != first).0, first);
             assert!((0..3).contains(&sticky.place(&keyless(1, 3), |_| false).0), "any partition, if none is available");
+        }
+    }
+
+    #[test]
+    fn the_leader_is_looked_up_for_some_records() {
+        for sticky in [plain(usize::MAX, false), adaptive(usize::MAX)] {
+            let lookups = Cell::new(0);
+            let place = |leaderless: Option<i32>| {
+                let available = |partition| {
+                    lookups.set(lookups.get() + 1);
+                    leaderless != Some(partition)
+                };
+                sticky.place(&keyless(1, 3), available).0
+            };
+            let first = place(None);
+            lookups.set(0);
+            assert!((0..1000).all(|_| place(None) == first));
+            assert!((10..100).contains(&lookups.get()), "{} lookups", lookups.get());
+            let after = (0..100).take_while(|_| place(Some(first)) == first).count();
+            assert!(after < 50, "{after} records to a partition without a leader");
         }
     }
 
