@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::{
+    callback::Callback,
     client::Client,
     contained::Contained,
     event::Kind,
     in_flight::ReportBatch,
     outcome::Outcome,
-    prepared_record::Callback,
     record_view::{Asked, RecordView},
     throttle::Throttled,
 };

@@ -7,6 +7,7 @@
 mod admin;
 mod auth_failure;
 mod broker_message;
+mod callback;
 mod callbacks;
 mod client;
 mod cluster;
@@ -56,6 +57,7 @@ mod watermarks;
 mod wording;
 
 pub(crate) use auth_failure::AuthFailure;
+pub(crate) use callback::Callback;
 pub(crate) use client::{Client, flush_now};
 pub(crate) use cluster::ClusterDescription;
 #[cfg(feature = "consumer")]
@@ -84,7 +86,7 @@ pub(crate) use outcome::ErrorDetails;
 pub(crate) use outcome::Outcome;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use pool::Pool;
-pub(crate) use prepared_record::{Callback, Completion, PreparedRecord, Tally};
+pub(crate) use prepared_record::{Completion, PreparedRecord, Tally};
 pub(crate) use record_view::{Asked, RecordView};
 pub(crate) use settings::SettingRefused;
 #[cfg(all(test, feature = "consumer"))]

@@ -7,6 +7,7 @@
 use std::{num::NonZeroI64, sync::Arc, task::Waker};
 
 use super::{
+    callback::Callback,
     contained::Contained,
     outcome::{ErrorDetails, Outcome},
     record_view::{Asked, RecordView},
@@ -67,8 +68,6 @@ pub(crate) enum Completion {
     /// The batch, and the record's index in it.
     Member { tally: Contained<Arc<dyn Tally>>, index: u32 },
 }
-
-pub(crate) type Callback = Box<dyn FnOnce(&RecordView<'_>, &Outcome) + Send>;
 
 /// Counts the reports of a batch. Called on the delivery thread; the methods must not panic or block.
 pub(crate) trait Tally: Send + Sync {

@@ -104,7 +104,8 @@ impl BuiltIn {
 
     fn stick(&self, record: &Placing<'_>, available: impl Fn(i32) -> bool) -> i32 {
         let mut sticky = lock(&self.sticky);
-        let stays = sticky.partition.filter(|&partition| sticky.produced < self.sticky_bytes && sticky.may_stay(partition, &available));
+        let stays =
+            sticky.partition.filter(|&partition| sticky.produced < self.sticky_bytes && sticky.may_stay(partition, &available));
         let partition = stays.unwrap_or_else(|| {
             self.count_sticky(&mut sticky);
             let drawn = self.draw(&mut sticky.load, record.partitions, available);

@@ -388,8 +388,13 @@ impl Sender<'_> {
             read_back.hold_back(|| drop(self.producer.blocking().flush()));
             read_back.sending(digest);
         }
-        let entry = entries.enter(input, source, row, digest);
-        let Err(error) = self.producer.blocking().send_with(record, move |report| entry.settle(report)) else { return };
+        let (entry, kept) = entries.enter(input, source, row, digest);
+        // Two callbacks, because the first one is so small that it needs no allocation.
+        let sent = match kept {
+            None => self.producer.blocking().send_with(record, move |report| entry.settle(None, report)),
+            kept => self.producer.blocking().send_with(record, move |report| entry.settle(kept, report)),
+        };
+        let Err(error) = sent else { return };
         if let Some((read_back, digest)) = read_back {
             read_back.failed(digest);
         }

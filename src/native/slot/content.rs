@@ -30,10 +30,8 @@ pub(super) struct Content {
     pub(super) asked: Asked,
     /// A free slot keeps it: the next record is often for the same topic, and then needs no lookup.
     pub(super) topic: Option<Arc<Topic>>,
-    /// `None` for a null key.
-    pub(super) key_size: Option<u32>,
-    /// `None` for a null value.
-    pub(super) value_size: Option<u32>,
+    key_size: PartSize,
+    value_size: PartSize,
 }
 
 /// What a slot keeps of a record until its report, besides the other fields of [`Content`].
@@ -48,6 +46,28 @@ pub(super) enum Kept {
     Record(Box<PreparedRecord>),
 }
 
+/// The size of a key or a value, in four bytes: the largest number is null.
+#[derive(Clone, Copy)]
+struct PartSize(u32);
+
+impl PartSize {
+    const NULL: Self = Self(u32::MAX);
+
+    fn new(size: Option<u32>) -> Self {
+        size.map_or(Self::NULL, Self)
+    }
+
+    fn get(self) -> Option<u32> {
+        Some(self.0).filter(|&size| size != Self::NULL.0)
+    }
+}
+
+impl Default for PartSize {
+    fn default() -> Self {
+        Self::NULL
+    }
+}
+
 impl Content {
     /// Stores what is needed of a record that librdkafka gets. Returns the rest of the prepared record, without its topic and its receiver,
     /// if it is not needed.
@@ -58,7 +78,7 @@ impl Content {
         self.asked = record.asked();
         self.outcome = Outcome::default();
         self.topic = record.topic.take();
-        (self.key_size, self.value_size) = (record.key_size, record.value_size);
+        (self.key_size, self.value_size) = (PartSize::new(record.key_size), PartSize::new(record.value_size));
         if is_plain {
             self.kept = match mem::take(&mut record.completion) {
                 Completion::Future => Kept::Nothing,
@@ -113,7 +133,7 @@ impl Content {
     /// The metadata of the record.
     pub(super) fn view(&self) -> RecordView<'_> {
         let headers = self.record().map(|record| &record.headers);
-        RecordView::new(self.topic.as_ref(), self.key_size, self.value_size, headers)
+        RecordView::new(self.topic.as_ref(), self.key_size.get(), self.value_size.get(), headers)
     }
 }
 
@@ -122,7 +142,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::native::contained::Contained;
+    use crate::native::{callback::Callback, contained::Contained};
 
     /// A record with a callback that counts its calls.
     fn record(bytes: u32, calls: &Arc<AtomicUsize>) -> PreparedRecord {
@@ -133,7 +153,7 @@ mod tests {
         PreparedRecord {
             buffer: vec![7; bytes as usize],
             value_size: Some(bytes),
-            completion: Completion::Callback(Contained::new(Box::new(callback))),
+            completion: Completion::Callback(Contained::new(Callback::new(callback))),
             ..PreparedRecord::default()
         }
     }
@@ -150,7 +170,7 @@ mod tests {
             assert!(!content.keeps && matches!(content.kept, Kept::Nothing));
             assert!(matches!(content.take_completion(), Completion::Future));
             let Completion::Callback(callback) = record.completion else { panic!("{bytes} bytes have lost their callback") };
-            callback.into_inner()(&content.view(), &Outcome::default());
+            callback.into_inner().call(&content.view(), &Outcome::default());
         }
         assert_eq!((calls.load(Ordering::Relaxed), Arc::strong_count(&calls)), (2, 1));
     }

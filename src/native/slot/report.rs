@@ -81,7 +81,7 @@ impl Drop for Reported {
         match self.take_completion() {
             Completion::Future => {}
             Completion::Callback(callback) => {
-                let _ = contain(|| callback.into_inner()(&self.view(), &outcome));
+                let _ = contain(|| callback.into_inner().call(&self.view(), &outcome));
             }
             Completion::Member { tally, index } => {
                 tally.fail(index, &self.view(), &outcome);
@@ -194,7 +194,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        native::{contained::Contained, pool::Pool, prepared_record::Tally},
+        native::{callback::Callback, contained::Contained, pool::Pool, prepared_record::Tally},
         panic::TaskWaker,
     };
 
@@ -246,7 +246,7 @@ mod tests {
         let mut draft = pool.take();
         let heard = Arc::clone(&counts);
         let callback = move |_: &RecordView<'_>, outcome: &Outcome| heard.0.lock().unwrap().push(outcome.code().to_string());
-        draft.record_mut().completion = Completion::Callback(Contained::new(Box::new(callback)));
+        draft.record_mut().completion = Completion::Callback(Contained::new(Callback::new(callback)));
         drop(Reported::from(draft));
         assert_eq!(counts.0.lock().unwrap().last().map(String::as_str), Some("-196"));
     }

@@ -60,7 +60,7 @@ impl Audience for Listeners {
     }
 
     fn call_back(&self, callback: Contained<Callback>, view: &RecordView<'_>, outcome: &Outcome) {
-        if let Err(panic) = contain(|| callback.into_inner()(view, outcome)) {
+        if let Err(panic) = contain(|| callback.into_inner().call(view, outcome)) {
             let topic = view.topic.map(|topic| &**topic.name());
             emit!(error, topic, %panic, "a delivery callback panicked");
         }

@@ -34,22 +34,20 @@ struct Group {
     source: Option<Arc<LetterSource>>,
 }
 
-/// A row that was sent and has no report yet.
+/// A row that was sent and has no report yet. It is so small that the callback with it needs no allocation.
 pub(crate) struct Entry {
     group: Arc<Group>,
     line: u64,
-    /// With a dead-letter file.
-    kept: Option<Box<KeptRow>>,
-    /// The digest to compare with the record read back, with `--embedded`.
-    digest: Option<Box<Digest>>,
 }
 
-/// What a dead letter needs of a row.
-struct KeptRow {
-    /// The row as read.
+/// What some runs keep of a row until its report.
+pub(crate) struct KeptRow {
+    /// The row as read, with a dead-letter file.
     raw: Box<[u8]>,
     /// The dead letter that the row was read from.
     letter: Option<EarlierLetter>,
+    /// The digest to compare with the record read back, with `--embedded`.
+    digest: Option<Digest>,
 }
 
 impl Entries {
@@ -57,7 +55,7 @@ impl Entries {
         Self { totals: Arc::clone(totals), group: None }
     }
 
-    /// Creates the entry for a row that is about to be sent. The caller must settle it in every case. `source` is what
+    /// Creates the entry for a row that is about to be sent, and what is kept of the row. The caller must settle it in every case. `source` is what
     /// [`begin_input`](RunTotals::begin_input) returned.
     pub(crate) fn enter(
         &mut self,
@@ -65,14 +63,12 @@ impl Entries {
         source: Option<&Arc<LetterSource>>,
         row: &Row<'_>,
         digest: Option<Digest>,
-    ) -> Entry {
-        let keeps = self.totals.keeps_rows;
-        Entry {
-            group: self.group(input, source),
-            line: row.line,
-            kept: keeps.then(|| Box::new(KeptRow { raw: row.raw.into(), letter: row.letter.cloned() })),
-            digest: digest.map(Box::new),
-        }
+    ) -> (Entry, Option<Box<KeptRow>>) {
+        let kept = (self.totals.keeps_rows || digest.is_some()).then(|| {
+            let raw = if self.totals.keeps_rows { row.raw.into() } else { Box::default() };
+            Box::new(KeptRow { raw, letter: row.letter.cloned(), digest })
+        });
+        (Entry { group: self.group(input, source), line: row.line }, kept)
     }
 
     fn group(&mut self, input: usize, source: Option<&Arc<LetterSource>>) -> Arc<Group> {
@@ -101,33 +97,27 @@ impl Group {
 
 impl Entry {
     /// Counts the row's report.
-    pub(crate) fn settle(self, outcome: DeliveryReport) {
-        let Self { group, line, kept, digest } = self;
+    pub(crate) fn settle(self, kept: Option<Box<KeptRow>>, outcome: DeliveryReport) {
+        let Self { group, line } = self;
         let Group { totals, input, segment, source } = &*group;
-        let read_back = totals.read_back.as_ref().zip(digest);
+        let read_back = totals.read_back.as_ref().zip(kept.as_ref().and_then(|kept| kept.digest));
         match outcome {
             Ok(metadata) => {
                 let size = metadata.serialized_key_size().unwrap_or(0) + metadata.serialized_value_size().unwrap_or(0);
                 if let Some((read_back, digest)) = read_back {
-                    read_back.acknowledged(metadata.partition(), *digest);
+                    read_back.acknowledged(metadata.partition(), digest);
                 }
                 let topic = totals.has_topics.then(|| metadata.topic());
                 let mut books = totals.books();
                 let Books { report, transaction, .. } = &mut *books;
-                transaction.as_mut().unwrap_or(report).acknowledge(
-                    *input,
-                    topic,
-                    metadata.partition(),
-                    metadata.offset(),
-                    size,
-                );
+                transaction.as_mut().unwrap_or(report).acknowledge(*input, topic, metadata.partition(), metadata.offset(), size);
                 books.done(*segment);
                 drop(books);
                 totals.counts.acknowledge(1);
             }
             Err(error) => {
                 if let Some((read_back, digest)) = read_back {
-                    read_back.failed(*digest);
+                    read_back.failed(digest);
                 }
                 let kept = kept.as_deref();
                 let record = kept.map_or(&[][..], |kept| &kept.raw);

@@ -415,10 +415,10 @@ mod tests {
         let row = Row { line: 2, raw: b"1", key: None, value: None, headers, columns: None, target, letter: None };
         let rotated = totals.begin_input(0, source("old"));
         let mut entries = Entries::new(&totals);
-        let entry = entries.enter(0, rotated.as_ref(), &row, None);
+        let (entry, kept) = entries.enter(0, rotated.as_ref(), &row, None);
         totals.begin_input(0, source("new"));
         let error = || ottla::testing::ErrorBuilder::new(ErrorKind::DeliveryTimeout).build();
-        entry.settle(Err(error()));
+        entry.settle(kept, Err(error()));
         totals.refuse(0, &row, &error());
         assert!(totals.close().letters_failed.is_none());
         let written = std::fs::read_to_string(&path).unwrap();
