@@ -129,6 +129,8 @@ impl<'a> Choice<'a> {
 /// A topic of a client, or a name for records that are sent to none.
 pub(crate) struct Topic {
     name: Arc<str>,
+    /// The name again, for the threads that send: each report changes the reference count of `name`, which is next to its text.
+    compared_name: Box<str>,
     /// `None` without a client.
     handle: Option<NonNull<sys::rd_kafka_topic_t>>,
     /// librdkafka keeps its address, until the client is destroyed: the client's own reference to this topic goes after that.
@@ -182,6 +184,7 @@ impl Topic {
                 let (handle, pool) = (Some(handle), Arc::downgrade(pool));
                 Ok(Self {
                     name: name.into(),
+                    compared_name: name.into(),
                     handle,
                     partition,
                     wants_value,
@@ -203,6 +206,7 @@ impl Topic {
         let pool = Arc::downgrade(pool);
         Self {
             name: name.into(),
+            compared_name: name.into(),
             handle: None,
             partition: None,
             wants_value: false,
@@ -216,6 +220,11 @@ impl Topic {
 
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// Whether this is its name.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        *self.compared_name == *name
     }
 
     /// The number of partitions that brokers have reported, in their last metadata response and by acknowledging records; 0 before that.

@@ -96,7 +96,7 @@ impl UntypedProducer {
 
     /// Sets the record's native topic handle. A slot that was used for the same topic already has it.
     pub(super) fn set_topic(&self, record: &mut PreparedRecord, topic: &str) -> Result<(), Error> {
-        if record.topic.as_ref().is_none_or(|known| **known.name() != *topic) {
+        if record.topic.as_ref().is_none_or(|known| !known.is_named(topic)) {
             let topic = self.topic(topic)?;
             self.state.metadata.producer_id.hasten(&self.client, &topic);
             record.topic = Some(topic);
