@@ -26,7 +26,8 @@ const LOOKUP_INTERVAL: u32 = 32;
 /// With a rack (KIP-1123), the next partition is drawn from those of them whose leader is in the rack, if there are any.
 ///
 /// librdkafka needs a moment to connect a topic's partitions to their brokers. Records that were sent before the topic was known are placed
-/// in this moment, when only the partitions that are already connected seem to have a leader.
+/// in this moment, when only the partitions that are already connected seem to have a leader. With a rack the leaders are known from the
+/// metadata, and such a partition has one.
 #[derive(Debug)]
 pub(crate) struct BuiltIn {
     sticky_bytes: usize,
@@ -104,8 +105,10 @@ impl BuiltIn {
 
     fn stick(&self, record: &Placing<'_>, available: impl Fn(i32) -> bool) -> i32 {
         let mut sticky = lock(&self.sticky);
+        let has_leader =
+            |partition| available(partition) || self.rack.as_ref().is_some_and(|rack| rack.local().has_leader(partition));
         let stays =
-            sticky.partition.filter(|&partition| sticky.produced < self.sticky_bytes && sticky.may_stay(partition, &available));
+            sticky.partition.filter(|&partition| sticky.produced < self.sticky_bytes && sticky.may_stay(partition, has_leader));
         let partition = stays.unwrap_or_else(|| {
             self.count_sticky(&mut sticky);
             let drawn = self.draw(&mut sticky.load, record.partitions, available);
@@ -132,6 +135,7 @@ impl BuiltIn {
         let all = 0..i32::try_from(partitions.get()).unwrap_or(i32::MAX);
         let rack = self.rack.as_ref().map(RackLeaders::local);
         let is_local = |partition: &i32| rack.as_ref().is_some_and(|local| local.contains(*partition));
+        let available = |partition| available(partition) || rack.as_ref().is_some_and(|local| local.has_leader(partition));
         load.clear();
         // The first set that is not empty: in the rack and not stuck, not stuck, in the rack, available, all.
         if let Some(queues) = &self.queues {

@@ -34,7 +34,7 @@ struct Leaders {
     are_local: Vec<bool>,
 }
 
-/// The partitions whose leader is in the rack.
+/// The partitions that have a leader, and those whose leader is in the rack.
 #[derive(Debug)]
 pub(super) struct Local<'a>(MutexGuard<'a, Leaders>);
 
@@ -91,6 +91,11 @@ impl RackLeaders {
 impl Local<'_> {
     pub(super) fn contains(&self, partition: i32) -> bool {
         usize::try_from(partition).ok().and_then(|partition| self.0.are_local.get(partition)).is_some_and(|is_local| *is_local)
+    }
+
+    /// Whether the metadata name a leader of the partition, which librdkafka may not be connected to yet.
+    pub(super) fn has_leader(&self, partition: i32) -> bool {
+        usize::try_from(partition).ok().and_then(|partition| self.0.brokers.get(partition)).is_some_and(|broker| *broker >= 0)
     }
 }
 

@@ -39,9 +39,15 @@ fn drawn(partitioner: &BuiltIn, available: impl Fn(i32) -> bool) -> Vec<i32> {
 fn keyless_records_go_to_the_leaders_in_the_rack() {
     for partitioner in both_ways("b") {
         assert_eq!(drawn(&partitioner, |_| true), [2, 3]);
-        assert_eq!(drawn(&partitioner, |partition| partition != 2), [3], "one leader is left in the rack");
-        assert_eq!(drawn(&partitioner, |partition| !(2..4).contains(&partition)), [0, 1, 4, 5], "no leader is left in it");
-        assert_eq!(drawn(&partitioner, |_| false), [0, 1, 2, 3, 4, 5], "no partition has a leader");
+        assert_eq!(drawn(&partitioner, |partition| partition == 0), [2, 3], "librdkafka is connected to another leader only");
+        let without = |leaderless: &[i32]| {
+            let leader = |partition| if leaderless.contains(&partition) { -1 } else { partition / 2 + 1 };
+            assert!(partitioner.leaders().unwrap().set(&(0..6).map(leader).collect::<Vec<_>>()));
+            drawn(&partitioner, |partition| !leaderless.contains(&partition))
+        };
+        assert_eq!(without(&[2]), [3], "one leader is left in the rack");
+        assert_eq!(without(&[2, 3]), [0, 1, 4, 5], "no leader is left in it");
+        assert_eq!(without(&[0, 1, 2, 3, 4, 5]), [0, 1, 2, 3, 4, 5], "no partition has a leader");
     }
 }
 
