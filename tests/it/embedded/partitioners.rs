@@ -303,11 +303,11 @@ fn adaptive_partitioning_sends_less_to_a_slow_partition() {
         let producer = producer(&kafka, &settings);
         let value = "x".repeat(1000);
         let send = |_| block_on(producer.send(ProducerRecord::to("orders").value(&*value))).unwrap();
-        let chosen = partitions((0..2400).map(send).collect());
+        let chosen = partitions((0..6000).map(send).collect());
         chosen.into_iter().filter(|&partition| partition == 1).count()
     };
     let (even, adapted) = (share("false"), share("true"));
-    assert!(even > 480 && adapted < even / 2, "{adapted} of 2400, {even} without adaptive partitioning");
+    assert!(even > 1200 && adapted < even / 2, "{adapted} of 6000, {even} without adaptive partitioning");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::{
     log::{self, Found},
 };
 
-const RECORDS: usize = 20_000;
+const RECORDS: usize = 100_000;
 const PARTITIONS: i32 = 4;
 
 /// Null, empty, text with characters that JSON escapes, and bytes that are not UTF-8. Each index gives another text.
