@@ -344,13 +344,7 @@ impl Sender<'_> {
             Ok(encoded) => encoded,
             Err(unfit) => return turn_away(unfit),
         };
-        let mut record = ProducerRecord::to(topic).headers(headers);
-        if let Some(key) = key {
-            record = record.key(key);
-        }
-        if let Some(value) = value {
-            record = record.value(value);
-        }
+        let mut record = ProducerRecord::to(topic).key(key).value(value).headers(headers);
         if let Some(partition) = parts.partition {
             record = record.partition(partition);
         }

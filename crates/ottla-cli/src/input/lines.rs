@@ -15,6 +15,8 @@ pub(super) const READ_SIZE: usize = 256 * 1024;
 /// The lines of a source, without their `\n` or `\r\n`; the last line may lack it. A line may hold any bytes, and may be empty.
 pub(super) struct Lines {
     source: BufReader<Box<dyn Read + Send>>,
+    text: Text,
+    /// The line, if it is not in the source's buffer.
     buffer: Vec<u8>,
     line: u64,
     /// Where the next line begins.
@@ -24,6 +26,15 @@ pub(super) struct Lines {
     encoding: Option<TextEncoding>,
     dialect: LineDialect,
     headers: Vec<HeaderPlace>,
+}
+
+/// Where the text of a line is.
+#[derive(Clone, Copy)]
+enum Text {
+    /// In [`Lines::buffer`].
+    Copied,
+    /// At the beginning of the source's buffer, with this length, and with this length with the line end.
+    Read { length: usize, with_end: usize },
 }
 
 /// The result of [`Lines::advance`].
@@ -58,12 +69,13 @@ impl Lines {
     ) -> Self {
         let source = BufReader::with_capacity(READ_SIZE, source);
         let next = InputPosition::new(0, 1);
-        Self { source, buffer: Vec::new(), line: 0, next, max_record, encoding, dialect, headers: Vec::new() }
+        Self { source, text: Text::Copied, buffer: Vec::new(), line: 0, next, max_record, encoding, dialect, headers: Vec::new() }
     }
 
     /// Continues elsewhere in the input.
     pub(super) fn resume(&mut self, continued: Continued) {
         self.source = BufReader::with_capacity(READ_SIZE, continued.bytes);
+        self.text = Text::Copied;
         self.next = continued.position;
         self.line = self.next.line - 1;
     }
@@ -76,20 +88,13 @@ impl Lines {
     /// Reads the next line as a record.
     pub(super) fn next(&mut self) -> Result<Step<'_>, ReadError> {
         Ok(match self.advance()? {
-            Advance::Line if self.encoding.is_some() && std::str::from_utf8(&self.buffer).is_err() => {
+            Advance::Line if self.encoding.is_some() && std::str::from_utf8(self.text()).is_err() => {
                 let (kind, invalid) = TextEncoding::invalid(self.encoding);
                 let message = format!("the line {invalid}");
-                Step::Bad(RowError {
-                    line: self.line,
-                    kind,
-                    message,
-                    field: None,
-                    record: std::mem::take(&mut self.buffer),
-                    letter: None,
-                })
+                Step::Bad(RowError { line: self.line, kind, message, field: None, record: self.text().to_vec(), letter: None })
             }
             Advance::Line => {
-                let (line, raw) = (self.line, &*self.buffer);
+                let (line, raw) = (self.line, text(self.text, &self.source, &self.buffer));
                 let parts =
                     if self.dialect.is_plain() { Ok((None, Some(raw))) } else { self.dialect.split(raw, &mut self.headers) };
                 match parts {
@@ -118,8 +123,14 @@ impl Lines {
 
     /// Moves to the next line. If the source fails, an incomplete line is not returned.
     pub(super) fn advance(&mut self) -> Result<Advance, ReadError> {
-        self.buffer.clear();
         self.line += 1;
+        if let Text::Read { with_end, .. } = std::mem::replace(&mut self.text, Text::Copied) {
+            self.source.consume(with_end);
+        }
+        if self.advance_in_buffer() {
+            return Ok(Advance::Line);
+        }
+        self.buffer.clear();
         let line = self.line;
         let failed = |source| ReadError { line, source };
         // The two extra bytes are the line end of a record of maximum length.
@@ -158,11 +169,26 @@ impl Lines {
         Ok(Advance::TooLong(too_large(line, length, self.max_record, std::mem::take(&mut self.buffer))))
     }
 
+    /// Moves to the next line if all of it is in the source's buffer, so that it need not be copied.
+    fn advance_in_buffer(&mut self) -> bool {
+        let read = self.source.buffer();
+        let Some(end) = memchr::memchr(b'\n', read) else { return false };
+        let length = end - usize::from(read[..end].ends_with(b"\r"));
+        if length > self.max_record {
+            return false;
+        }
+        let with_end = end + 1;
+        self.text = Text::Read { length, with_end };
+        self.next.offset += with_end as u64;
+        self.next.line += 1;
+        true
+    }
+
     /// Moves to the next line that is not blank.
     pub(super) fn advance_to_text(&mut self) -> Result<Advance, ReadError> {
         loop {
             match self.advance()? {
-                Advance::Line if self.buffer.trim_ascii().is_empty() => {}
+                Advance::Line if self.text().trim_ascii().is_empty() => {}
                 advance => return Ok(advance),
             }
         }
@@ -170,18 +196,25 @@ impl Lines {
 
     /// The line read by [`advance`](Self::advance), without a byte order mark, which only the first line can have.
     pub(super) fn json(&self) -> &[u8] {
-        let text = &*self.buffer;
+        let text = self.text();
         if self.line == 1 { text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text) } else { text }
     }
 
     /// The line read by [`advance`](Self::advance).
     pub(super) fn text(&self) -> &[u8] {
-        &self.buffer
+        text(self.text, &self.source, &self.buffer)
     }
 
     /// The line's number, counted from 1.
     pub(super) fn number(&self) -> u64 {
         self.line
+    }
+}
+
+fn text<'a>(text: Text, source: &'a BufReader<Box<dyn Read + Send>>, copied: &'a [u8]) -> &'a [u8] {
+    match text {
+        Text::Copied => copied,
+        Text::Read { length, .. } => source.buffer().get(..length).unwrap_or_default(),
     }
 }
 

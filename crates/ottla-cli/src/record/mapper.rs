@@ -313,6 +313,9 @@ impl RecordMapper {
 /// The headers of a row that has some.
 pub(crate) fn headers_of(row: &Row<'_>) -> Headers {
     let mut headers = Headers::new();
+    if row.headers.places.is_empty() {
+        return headers;
+    }
     for (name, value) in row.headers.iter() {
         headers.push(name, value);
     }

@@ -35,3 +35,22 @@ fn an_endless_line_does_not_grow_the_memory() {
     assert!(error.record.capacity() < 10_000);
     assert!(matches!(lines.next().unwrap(), Step::Row(Row { line: 2, value: Some(b"next"), .. })));
 }
+
+#[test]
+fn lines_across_reads_are_complete() {
+    // More than one read of the source, whose ends are inside of lines and of line ends.
+    let lines: Vec<String> = (0..60_000_usize).map(|number| format!("{number} {}", "x".repeat(number % 17))).collect();
+    for end in ["\n", "\r\n"] {
+        let data = lines.join(end);
+        for first in [1, 2, 11] {
+            let source = Cursor::new(data.as_bytes()[..first].to_vec()).chain(Cursor::new(data.as_bytes()[first..].to_vec()));
+            let mut read = super::super::lines::Lines::new(Box::new(source), 1000, None, LineDialect::default());
+            for (number, line) in (1..).zip(&lines) {
+                let Step::Row(row) = read.next().unwrap() else { panic!("line {number} is missing") };
+                assert_eq!((row.line, row.value.map(text)), (number, Some(line.clone())));
+            }
+            assert!(matches!(read.next().unwrap(), Step::End));
+            assert_eq!(read.position().offset, data.len() as u64);
+        }
+    }
+}
