@@ -29,7 +29,7 @@ use super::{
     prepared_record::{Completion, PreparedRecord, Tally},
     returned_error::ReturnedError,
     slot::{self, Draft, FreeSlot, Reported},
-    thread_buffers,
+    thread_record,
     topic::{self, PartitionReport, Topic, native_headers},
 };
 use crate::panic::{survive, wake};
@@ -39,11 +39,11 @@ const ANY_PARTITION: i32 = -1;
 
 impl Client {
     /// Passes the record to librdkafka. If librdkafka does not accept it, returns it with the code. The draft must have a topic of this client.
-    pub(crate) fn produce(&self, mut draft: Draft) -> Result<(), (Box<Draft>, i32)> {
+    pub(crate) fn produce(&self, mut draft: Draft) -> Result<(), (Draft, i32)> {
         let copied = !draft.record().is_kept();
         let record = draft.record();
         let Some(topic) = record.topic.as_ref().map(|topic| topic.handle()).filter(|topic| !topic.is_null()) else {
-            return Err((Box::new(draft), sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC as i32));
+            return Err((draft, sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC as i32));
         };
         let partition = record.partition.unwrap_or(ANY_PARTITION);
         let counted = record.partition.and_then(|partition| count(record, partition));
@@ -99,7 +99,9 @@ impl Client {
         };
         if code == code::NO_ERROR {
             if copied {
-                thread_buffers::give(scratch);
+                let mut record = spare.unwrap_or_default();
+                record.buffer = scratch;
+                thread_record::give(record);
             }
             return Ok(());
         }
@@ -111,7 +113,7 @@ impl Client {
         if let (Some(counted), Some(partition)) = (counted, draft.record().topic.as_ref().and_then(|topic| topic.partition())) {
             partition.on_reported(counted);
         }
-        Err((Box::new(draft), code))
+        Err((draft, code))
     }
 }
 

@@ -46,7 +46,7 @@ mod settings;
 mod slot;
 mod sync;
 mod text_buffer;
-mod thread_buffers;
+mod thread_record;
 mod throttle;
 mod topic;
 mod topic_admin;

@@ -298,7 +298,7 @@ impl UntypedProducer {
     fn send_reserved(self: &Arc<Self>, draft: Draft, pending: Pending) -> Sending {
         match self.accept(draft) {
             Ok(()) => Sending::accepted(Delivery::new(pending)),
-            Err(Rejected::Absent(draft, _)) => Sending::wait_for_metadata(self, *draft, pending),
+            Err(Rejected::Absent(draft, _)) => Sending::wait_for_metadata(self, draft, pending),
             Err(Rejected::Failed(error)) => Sending::failed(error),
         }
     }
@@ -306,7 +306,7 @@ impl UntypedProducer {
     /// [`send_reserved`](Self::send_reserved) for calls that never wait.
     fn accept(&self, draft: Draft) -> Result<(), Rejected> {
         if awaits_leaders(draft.record()) {
-            return Err(Rejected::Absent(Box::new(draft), code::UNKNOWN_TOPIC));
+            return Err(Rejected::Absent(draft, code::UNKNOWN_TOPIC));
         }
         // Dropped last, since it wakes the tasks of flushes that end with this record.
         let mut done = Done::default();
@@ -316,10 +316,10 @@ impl UntypedProducer {
 
 impl ProducerState {
     /// Counts a draft as outstanding and passes it to librdkafka. Its memory is already reserved; on failure the caller releases it.
-    fn produce(&self, client: &Client, mut draft: Draft, done: &mut Done) -> Result<(), (Box<Draft>, i32)> {
+    fn produce(&self, client: &Client, mut draft: Draft, done: &mut Done) -> Result<(), (Draft, i32)> {
         let Some(generation) = self.admission.outstanding.enter(done) else {
             self.fail_transaction(client, &draft, code::DESTROY);
-            return Err((Box::new(draft), code::DESTROY));
+            return Err((draft, code::DESTROY));
         };
         draft.set_generation(generation);
         client.produce(draft).inspect_err(|(draft, code)| {

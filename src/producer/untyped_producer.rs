@@ -27,7 +27,7 @@ const MAX_TOPIC_LENGTH: usize = 249;
 /// Why a draft was not accepted.
 pub(super) enum Rejected {
     /// librdkafka does not know its topic or partition, or the partitioner not the leaders. Its memory is still reserved.
-    Absent(Box<Draft>, i32),
+    Absent(Draft, i32),
     Failed(Error),
 }
 
@@ -54,13 +54,13 @@ impl UntypedProducer {
     }
 
     /// Ends a draft that librdkafka did not accept, unless it may wait for its topic or partition.
-    pub(super) fn rejected(&self, mut draft: Box<Draft>, code: i32) -> Rejected {
+    pub(super) fn rejected(&self, mut draft: Draft, code: i32) -> Rejected {
         if is_absence(&draft, code) {
             return Rejected::Absent(draft, code);
         }
         self.state.release(&self.client, draft.charge());
         let error = self.state.refusal_of(&self.client, &mut draft, code);
-        self.reject(&topic_of(draft.record()), *draft, &error);
+        self.reject(&topic_of(draft.record()), draft, &error);
         Rejected::Failed(error)
     }
 

@@ -196,7 +196,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         }
         let accepted = match self.fill(&mut draft, record) {
             Ok(()) => self.append(draft),
-            Err(error) => Err((error, Box::new(draft))),
+            Err(error) => Err((error, draft)),
         };
         let pending = accepted.map_err(|(error, draft)| {
             self.lock().transactions.note_refusal(&error);
@@ -264,7 +264,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
     }
 
     /// Accepts the record, which then waits for its report.
-    fn append(&self, draft: Draft) -> Result<Pending, (Error, Box<Draft>)> {
+    fn append(&self, draft: Draft) -> Result<Pending, (Error, Draft)> {
         let mut state = self.lock();
         match state.log(draft.record()) {
             Ok(record) => {
@@ -275,7 +275,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
                 state.waiting.push_back(Waiting { draft, outcome });
                 Ok(pending)
             }
-            Err(error) => Err((error, Box::new(draft))),
+            Err(error) => Err((error, draft)),
         }
     }
 

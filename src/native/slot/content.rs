@@ -71,7 +71,7 @@ impl Default for PartSize {
 impl Content {
     /// Stores what is needed of a record that librdkafka gets. Returns the rest of the prepared record, without its topic and its receiver,
     /// if it is not needed.
-    pub(super) fn fill(&mut self, mut record: PreparedRecord) -> Option<PreparedRecord> {
+    pub(super) fn fill(&mut self, mut record: Box<PreparedRecord>) -> Option<Box<PreparedRecord>> {
         // Before the topic is taken, which it depends on.
         let is_plain = record.is_plain();
         self.is_counted = false;
@@ -87,17 +87,21 @@ impl Content {
             self.keeps = !matches!(self.kept, Kept::Nothing);
             return Some(record);
         }
-        (self.kept, self.keeps) = (Kept::Record(Box::new(record)), true);
+        (self.kept, self.keeps) = (Kept::Record(record), true);
         None
     }
 
     /// Reverses [`fill`](Self::fill), with the record that it returned.
-    pub(super) fn empty(&mut self, spare: Option<PreparedRecord>) -> PreparedRecord {
+    pub(super) fn empty(&mut self, spare: Option<Box<PreparedRecord>>) -> Box<PreparedRecord> {
         self.keeps = false;
         let mut record = match mem::take(&mut self.kept) {
             Kept::Nothing => spare.unwrap_or_default(),
-            Kept::Completion(completion) => PreparedRecord { completion, ..spare.unwrap_or_default() },
-            Kept::Record(record) => *record,
+            Kept::Completion(completion) => {
+                let mut record = spare.unwrap_or_default();
+                record.completion = completion;
+                record
+            }
+            Kept::Record(record) => record,
         };
         (record.details, record.topic) = (self.outcome.details.take(), self.topic.take());
         record
@@ -145,17 +149,17 @@ mod tests {
     use crate::native::{callback::Callback, contained::Contained};
 
     /// A record with a callback that counts its calls.
-    fn record(bytes: u32, calls: &Arc<AtomicUsize>) -> PreparedRecord {
+    fn record(bytes: u32, calls: &Arc<AtomicUsize>) -> Box<PreparedRecord> {
         let calls = Arc::clone(calls);
         let callback = move |_: &RecordView<'_>, _: &Outcome| {
             calls.fetch_add(1, Ordering::Relaxed);
         };
-        PreparedRecord {
+        Box::new(PreparedRecord {
             buffer: vec![7; bytes as usize],
             value_size: Some(bytes),
             completion: Completion::Callback(Contained::new(Callback::new(callback))),
             ..PreparedRecord::default()
-        }
+        })
     }
 
     #[test]

@@ -6,13 +6,14 @@ use super::{FreeSlot, Giver, Pending};
 use crate::native::{
     outcome::ErrorDetails,
     prepared_record::{Completion, PreparedRecord},
-    thread_buffers,
+    thread_record,
 };
 
 /// A record that the sender or the queue has. Dropping it rejects the record.
 pub(crate) struct Draft {
     giver: Giver,
-    record: PreparedRecord,
+    /// In a box, because a draft moves often before librdkafka has it.
+    record: Box<PreparedRecord>,
 }
 
 impl Draft {
@@ -64,13 +65,13 @@ impl Draft {
 
     /// Makes the slot a message's opaque and stores in it what is needed of the record from now on. Returns the prepared record if it is not
     /// needed.
-    pub(in crate::native) fn into_opaque(self) -> (*mut c_void, Option<PreparedRecord>) {
+    pub(in crate::native) fn into_opaque(self) -> (*mut c_void, Option<Box<PreparedRecord>>) {
         let (giver, spare) = self.into_giver();
         (giver.into_opaque(), spare)
     }
 
     /// Stores in the slot what is needed of the record from now on. Returns the prepared record if it is not needed.
-    pub(super) fn into_giver(self) -> (Giver, Option<PreparedRecord>) {
+    pub(super) fn into_giver(self) -> (Giver, Option<Box<PreparedRecord>>) {
         let Self { mut giver, record } = self;
         let spare = giver.content_mut().fill(record);
         (giver, spare)
@@ -80,7 +81,7 @@ impl Draft {
     ///
     /// # Safety
     /// `opaque` and `spare` came from [`into_opaque`](Self::into_opaque), and librdkafka keeps no reference to the slot.
-    pub(in crate::native) unsafe fn take_back(opaque: *mut c_void, spare: Option<PreparedRecord>) -> Self {
+    pub(in crate::native) unsafe fn take_back(opaque: *mut c_void, spare: Option<Box<PreparedRecord>>) -> Self {
         // SAFETY: the caller guarantees a pointer that `into_opaque` returned and that librdkafka does not keep.
         let mut giver = unsafe { Giver::from_opaque(opaque) };
         let record = giver.content_mut().empty(spare);
@@ -89,18 +90,18 @@ impl Draft {
 
     /// Ends a draft that waited for the buffer: its [`Pending`] gets the code.
     pub(crate) fn refuse(self, code: i32) -> Option<Waker> {
-        let Self { mut giver, record } = self;
-        thread_buffers::give(record.buffer);
+        let Self { mut giver, mut record } = self;
         // Its pool gets the slot.
-        giver.content_mut().topic = record.topic;
+        giver.content_mut().topic = record.topic.take();
+        thread_record::give(record);
         giver.refuse(code)
     }
 }
 
 impl From<FreeSlot> for Draft {
     fn from(FreeSlot(mut slot): FreeSlot) -> Self {
-        let topic = slot.content.get_mut().topic.take();
-        let record = PreparedRecord { buffer: thread_buffers::take(), topic, ..PreparedRecord::default() };
+        let mut record = thread_record::take();
+        record.topic = slot.content.get_mut().topic.take();
         Self { giver: FreeSlot(slot).into(), record }
     }
 }

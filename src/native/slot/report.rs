@@ -15,7 +15,7 @@ use crate::{
         outcome::{ErrorDetails, Outcome},
         prepared_record::Completion,
         record_view::{Asked, RecordView},
-        thread_buffers,
+        thread_record,
     },
     panic::{contain, wake},
 };
@@ -100,7 +100,7 @@ impl Drop for Reported {
 impl From<Draft> for Reported {
     fn from(draft: Draft) -> Self {
         let (giver, spare) = draft.into_giver();
-        spare.into_iter().for_each(|record| thread_buffers::give(record.buffer));
+        spare.into_iter().for_each(thread_record::give);
         Self(ManuallyDrop::new(giver))
     }
 }

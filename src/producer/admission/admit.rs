@@ -55,7 +55,7 @@ impl Entrant {
 #[derive(Default)]
 struct Aftermath {
     /// Reported before `done` wakes the flushes that wait for them.
-    refused: Vec<(Box<Draft>, i32)>,
+    refused: Vec<(Draft, i32)>,
     left: Vec<(Box<Deferral>, Exit)>,
     wakers: Vec<Waker>,
     done: Done,
@@ -148,7 +148,7 @@ impl ProducerState {
         let Aftermath { refused, left, mut wakers, done } = aftermath;
         self.meter.refuse(refused.len());
         for (draft, code) in refused {
-            wakers.extend(report_refused(*draft, code, &self.delivery.listeners));
+            wakers.extend(report_refused(draft, code, &self.delivery.listeners));
         }
         for (deferral, exit) in left {
             self.turn_away(*deferral, self.error_of(exit));

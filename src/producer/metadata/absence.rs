@@ -162,7 +162,7 @@ impl ProducerState {
         } else {
             self.refusal_of(client, &mut draft, code)
         };
-        self.leave(client, Deferral { draft: *draft, pending_serialization, ticket }, error);
+        self.leave(client, Deferral { draft, pending_serialization, ticket }, error);
         drop(done);
         None
     }

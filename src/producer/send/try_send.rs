@@ -38,7 +38,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
                 return Err(untyped.turn_absent_away(draft, code::UNKNOWN_PARTITION));
             }
             return untyped.accept(draft).map_err(|rejected| match rejected {
-                Rejected::Absent(draft, code) => untyped.turn_absent_away(*draft, code),
+                Rejected::Absent(draft, code) => untyped.turn_absent_away(draft, code),
                 Rejected::Failed(error) => error,
             });
         }
