@@ -110,9 +110,10 @@ impl Event {
         unsafe { sys::rd_kafka_event_message_count(self.0.as_ptr()) }
     }
 
-    /// The delivery reports that [`reports_left`](Self::reports_left) counts.
-    pub(super) fn reports(&self) -> Reports<'_> {
-        Reports { event: self, ahead: [const { None }; AHEAD], next: AHEAD }
+    /// The delivery reports that [`reports_left`](Self::reports_left) counts. The slots of the next ones are loaded, all of them or only what a
+    /// record with a future needs.
+    pub(super) fn reports(&self, loads_all: bool) -> Reports<'_> {
+        Reports { event: self, loads_all, ahead: [const { None }; AHEAD], next: AHEAD }
     }
 
     /// The next delivery report; `None` at the end.
@@ -128,6 +129,7 @@ impl Event {
 /// The delivery reports of an event. A caller that stopped, because of a panic, can go on with the next one.
 pub(super) struct Reports<'event> {
     event: &'event Event,
+    loads_all: bool,
     /// Reports that are taken from librdkafka, from `next` on.
     ahead: [Option<Message<'event>>; AHEAD],
     next: usize,
@@ -142,7 +144,7 @@ impl<'event> Iterator for Reports<'event> {
             for place in &mut self.ahead {
                 *place = self.event.next_report();
                 let Some(message) = place else { break };
-                slot::prefetch(message.opaque());
+                slot::prefetch(message.opaque(), self.loads_all);
             }
         }
         let message = self.ahead.get_mut(self.next)?.take();

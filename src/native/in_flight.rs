@@ -145,6 +145,8 @@ pub(super) struct ReportBatch {
     has_offsets: Option<bool>,
     /// Whether the audience observes each report.
     observes: bool,
+    /// Whether the last record had another receiver than a future: then the next ones usually have one too.
+    has_receivers: bool,
     wakers: Vec<Waker>,
     slots: Vec<FreeSlot>,
     /// The batch of the last record, and how many of its records came in a row: they are counted together.
@@ -163,7 +165,7 @@ impl ReportBatch {
         self.has_offsets = None;
         (self.observes, self.records) = (audience.observes_reports(), event.reports_left());
         let mut placed = Placed::default();
-        let mut reports = event.reports();
+        let mut reports = event.reports(self.has_receivers);
         let mut complete_all = || {
             for message in &mut reports {
                 self.complete_one(client, event_handler, audience, &message, &mut placed);
@@ -226,7 +228,9 @@ impl ReportBatch {
 
     /// Passes the report to its receiver.
     fn deliver(&mut self, mut reported: Reported, outcome: Outcome, audience: &dyn Audience) {
-        match reported.take_completion() {
+        let completion = reported.take_completion();
+        self.has_receivers = !matches!(completion, Completion::Future);
+        match completion {
             Completion::Future => {}
             Completion::Callback(callback) => audience.call_back(callback, &reported.view(), &outcome),
             Completion::Member { tally, index } => {

@@ -85,8 +85,7 @@ impl FreeSlot {
     /// Starts to load all of it, see [`prefetch`].
     pub(super) fn prefetch(&self) {
         let slot: *const Slot = &raw const *self.0;
-        prefetch(slot.cast());
-        prefetch(slot.wrapping_byte_add(size_of::<Slot>() / 2).cast());
+        prefetch(slot.cast(), true);
     }
 
     /// Returns it to the pool.
@@ -111,16 +110,21 @@ pub(super) unsafe fn in_flight<'a>(opaque: *const c_void) -> (RecordView<'a>, Op
     }
 }
 
-/// Starts to load the part of a slot that [`Reported`] needs of most records. The sender has written it, usually on another core, and the first
-/// access would wait for that core's cache. Has no effect on architectures for which Rust has no stable prefetch.
-pub(super) fn prefetch(opaque: *const c_void) {
+/// Starts to load the part of a slot that [`Reported`] needs of a record with a future, or all of it, which a callback and a batch need. The sender
+/// has written it, usually on another core, and the first access would wait for that core's cache. Has no effect on architectures for which Rust
+/// has no stable prefetch.
+pub(super) fn prefetch(opaque: *const c_void, all: bool) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch reads no value and cannot fault: any address is allowed.
     unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_ET0 }>(opaque.cast());
+        use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+        _mm_prefetch::<{ _MM_HINT_ET0 }>(opaque.cast());
+        if all {
+            _mm_prefetch::<{ _MM_HINT_ET0 }>(opaque.wrapping_byte_add(size_of::<Slot>() / 2).cast());
+        }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = opaque;
+    let _ = (opaque, all);
 }
 
 /// Stores details of a record's failure for its report.
