@@ -195,10 +195,20 @@ impl Turn {
     }
 }
 
-impl Drop for Done {
-    fn drop(&mut self) {
+impl Done {
+    fn wake_all(&mut self) {
         for turn in self.0.drain(..) {
             turn.take_waker().into_iter().for_each(wake);
+        }
+    }
+}
+
+impl Drop for Done {
+    // Inlined, because almost every record has an empty one.
+    #[inline]
+    fn drop(&mut self) {
+        if !self.0.is_empty() {
+            self.wake_all();
         }
     }
 }

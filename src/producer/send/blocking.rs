@@ -7,7 +7,7 @@ use crate::{
     block_on::{block_on, block_on_until},
     deadline::Deadline,
     delivery::Report,
-    producer::{Producer, Unsent},
+    producer::{Producer, Sending, Unsent},
 };
 
 /// A producer with blocking methods. Created by [`Producer::blocking`].
@@ -30,7 +30,7 @@ impl<'p, K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'p, K, V> {
     /// The errors of [`Producer::send`]. In a callback it does not wait and returns [`BufferFull`](ErrorKind::BufferFull) instead.
     pub fn send(&self, record: ProducerRecord<'_, K, V>) -> Result<BlockingDelivery, Error> {
         let in_callback = self.in_callback();
-        let delivery = if in_callback { self.0.try_send(record)? } else { block_on(self.0.send(record))? };
+        let delivery = if in_callback { self.0.try_send(record)? } else { wait(self.0.send(record))? };
         Ok(BlockingDelivery(delivery, in_callback))
     }
 
@@ -55,7 +55,7 @@ impl<'p, K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'p, K, V> {
         if self.in_callback() {
             return self.0.send_with(record, callback).map_err(Error::from);
         }
-        block_on(self.0.send_reporting(record, callback)).map(drop)
+        wait(self.0.send_reporting(record, callback)).map(drop)
     }
 
     /// Blocks until all records accepted before this call have been reported, like [`Producer::flush`].
@@ -112,6 +112,11 @@ impl BlockingDelivery {
     pub fn wait(self) -> Result<RecordMetadata, Error> {
         if self.1 { Err(would_deadlock("wait for a report")) } else { block_on(self.0) }
     }
+}
+
+/// Blocks until the record is accepted, which it most often is already.
+fn wait(sending: Sending) -> Result<Delivery, Error> {
+    sending.now_or_later().unwrap_or_else(block_on)
 }
 
 fn would_deadlock(what: &str) -> Error {

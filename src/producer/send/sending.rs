@@ -61,6 +61,15 @@ impl Sending {
         Self(State::Ready(Box::new(Some(Err(error)))))
     }
 
+    /// The result, if it is known already; otherwise the future. Unlike [`poll`](Future::poll) it does not yield to other tasks.
+    pub(in crate::producer) fn now_or_later(mut self) -> Result<Result<Delivery, Error>, Self> {
+        match mem::replace(&mut self.0, State::Done) {
+            State::Accepted(delivery) => Ok(Ok(delivery)),
+            State::Ready(result) => (*result).ok_or(Self(State::Done)),
+            state => Err(Self(state)),
+        }
+    }
+
     /// Queues the draft for `buffer.memory`.
     pub(in crate::producer) fn wait_for_memory(untyped: &Arc<UntypedProducer>, mut draft: Draft) -> Self {
         let state = &untyped.state;
