@@ -102,6 +102,18 @@ impl Encoder {
         headers: &mut Headers,
         buffer: &'a mut Vec<u8>,
     ) -> Result<Option<&'a [u8]>, Unfit> {
+        if let Self::AsIs = self { Ok(Some(text)) } else { self.serialize(place, text, headers, buffer) }
+    }
+
+    /// As [`encode`](Self::encode), which does without this large function for the most frequent encoder.
+    #[inline(never)]
+    fn serialize<'a>(
+        &self,
+        place: Place<'_>,
+        text: &'a [u8],
+        headers: &mut Headers,
+        buffer: &'a mut Vec<u8>,
+    ) -> Result<Option<&'a [u8]>, Unfit> {
         let written = match self {
             Self::AsIs => return Ok(Some(text)),
             Self::Plain(encoding) => return encoding.encode(place.part, text, buffer),

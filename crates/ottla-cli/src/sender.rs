@@ -271,9 +271,9 @@ impl Sender<'_> {
             }
             let OpenInput { index, id, input, mapper, source, .. } = &mut *opened;
             match input.next() {
-                Ok(Step::Row(row)) => {
+                Ok(Step::Row(ref row)) => {
                     let of_input = (*index, source.as_ref());
-                    self.send(of_input, &row, mapper.as_mut(), &serializing, reading);
+                    self.send(of_input, row, mapper.as_mut(), &serializing, reading);
                 }
                 Ok(Step::Layout) => {
                     opened.resolve_again(self.plan).map_err(unopened)?;
@@ -344,7 +344,13 @@ impl Sender<'_> {
             Ok(encoded) => encoded,
             Err(unfit) => return turn_away(unfit),
         };
-        let mut record = ProducerRecord::to(topic).key(key).value(value).headers(headers);
+        // The setters change the record in place; the other methods copy it.
+        let mut record = ProducerRecord::to(topic);
+        record.set_key(key);
+        record.set_value(value);
+        if !headers.is_empty() {
+            *record.headers_mut() = headers;
+        }
         if let Some(partition) = parts.partition {
             record = record.partition(partition);
         }
