@@ -3,7 +3,7 @@
 use super::{
     ReadError, Step,
     blank_lines::BlankLines,
-    csv_object::{Column, Fault, are_texts, push_string, to_json},
+    csv_object::{Column, Fault, PADDING, are_texts, push_string, to_json},
     csv_records::{CsvAdvance, CsvRecords},
     dialect::{CsvDialect, Header},
     position::{Continued, InputPosition},
@@ -131,7 +131,7 @@ impl Csv {
             push_string(&mut prefix, name).map_err(|source| ReadError { line: records.line(), source })?;
             prefix.extend_from_slice(b":\"");
             let mut padded_prefix = prefix.clone();
-            padded_prefix.resize(prefix.len().max(32), 0);
+            padded_prefix.resize(prefix.len().max(PADDING), 0);
             columns.push(Column { name: name.clone(), prefix, padded_prefix });
         }
         let mut nulls = vec![dialect.null.all.clone().map(String::into_bytes); columns.len()];

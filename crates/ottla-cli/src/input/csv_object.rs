@@ -3,11 +3,14 @@
 use crate::row::Columns;
 use std::io;
 
+/// The length up to which the JSON before a value is copied in one piece.
+pub(super) const PADDING: usize = 32;
+
 pub(super) struct Column {
     pub(super) name: String,
     /// The JSON before its value: `{"name":` or `,"name":`, and the quote that begins a string.
     pub(super) prefix: Vec<u8>,
-    /// The same with zeros behind it, for [`push_bytes`].
+    /// The same with zeros behind it, for [`put`].
     pub(super) padded_prefix: Vec<u8>,
 }
 
@@ -19,20 +22,24 @@ pub(super) enum Fault<'a> {
 
 /// Writes the JSON object of a row to `json`.
 pub(super) fn to_json<'a>(columns: &'a [Column], row: Columns<'_>, json: &mut Vec<u8>) -> Result<(), Fault<'a>> {
-    let Columns { texts: fields, ends, gap, nulls, quoted, null_fields } = row;
+    let Columns { texts: fields, ends, gap, .. } = row;
     if ends.len() != columns.len() {
         return Err(Fault::Columns);
     }
-    json.clear();
     // The row is validated as a whole; fields are validated one by one only if that fails.
     let text = std::str::from_utf8(fields).ok();
     let is_verbatim = is_json_text(fields);
-    let mut quoted = quoted.iter().peekable();
+    // Without a delimiter between them, two fields that are not UTF-8 can be UTF-8 together.
+    if text.is_some() && is_verbatim && (gap > 0 || fields.is_ascii()) {
+        write_verbatim(columns, row, json);
+        return Ok(());
+    }
+    json.clear();
     let mut start = 0;
-    for (index, ((column, null), &end)) in columns.iter().zip(nulls).zip(ends).enumerate() {
+    let mut is_null = nulls_of(row);
+    for (column, &end) in columns.iter().zip(ends) {
         let field = &fields[start..end];
-        let is_quoted = quoted.next_if(|quoted| **quoted == index).is_some();
-        if (!is_quoted && null.as_deref() == Some(field)) || null_fields.contains(&index) {
+        if is_null(field) {
             let (_, name) = column.prefix.split_last().unwrap_or((&b'"', &[]));
             json.extend_from_slice(name);
             json.extend_from_slice(b"null");
@@ -42,9 +49,9 @@ pub(super) fn to_json<'a>(columns: &'a [Column], row: Columns<'_>, json: &mut Ve
                 None => std::str::from_utf8(field).ok(),
             };
             let field = field.ok_or(Fault::NotUtf8(column))?;
-            push_bytes::<32>(json, &column.padded_prefix, column.prefix.len());
+            json.extend_from_slice(&column.prefix);
             if is_verbatim || is_json_text(field.as_bytes()) {
-                push_bytes::<16>(json, fields.get(start..).unwrap_or_default(), end - start);
+                json.extend_from_slice(field.as_bytes());
                 json.push(b'"');
             } else {
                 json.pop();
@@ -57,17 +64,56 @@ pub(super) fn to_json<'a>(columns: &'a [Column], row: Columns<'_>, json: &mut Ve
     Ok(())
 }
 
-/// Appends the first `length` bytes. If that is `N` or less, `N` bytes are copied, if there are as many, and the rest is removed: a copy of a constant
-/// size needs no call.
-fn push_bytes<const N: usize>(json: &mut Vec<u8>, bytes: &[u8], length: usize) {
-    match bytes.first_chunk::<N>() {
-        Some(chunk) if length <= N => {
-            let end = json.len() + length;
-            json.extend_from_slice(chunk);
-            json.truncate(end);
+/// Writes the JSON object of a row that has a text for each column, without characters to escape. The object is written in memory that is long
+/// enough, because a `Vec` that grows checks its capacity at each field.
+fn write_verbatim(columns: &[Column], row: Columns<'_>, json: &mut Vec<u8>) {
+    let Columns { texts: fields, ends, gap, .. } = row;
+    let names: usize = columns.iter().map(|column| column.prefix.len()).sum();
+    // Each column has a quote or `null`, and what `put` writes too much is at the end.
+    json.resize(names + fields.len() + 4 * columns.len() + PADDING, 0);
+    let (mut start, mut at) = (0, 0);
+    let mut is_null = nulls_of(row);
+    for (column, &end) in columns.iter().zip(ends) {
+        at = put::<PADDING>(json, at, &column.padded_prefix, column.prefix.len());
+        if is_null(&fields[start..end]) {
+            // Without the quote that begins a string.
+            at = put::<4>(json, at - 1, b"null", 4);
+        } else {
+            at = put::<16>(json, at, &fields[start..], end - start);
+            json[at] = b'"';
+            at += 1;
         }
-        _ => json.extend_from_slice(bytes.get(..length).unwrap_or_default()),
+        start = end + gap;
     }
+    json[at] = b'}';
+    json.truncate(at + 1);
+}
+
+/// Whether the next field of a row, which has this text, is null.
+fn nulls_of<'a>(row: Columns<'a>) -> impl FnMut(&[u8]) -> bool + 'a {
+    let mut nulls = row.nulls.iter().enumerate();
+    let mut quoted = row.quoted.iter().peekable();
+    move |field| {
+        let Some((index, null)) = nulls.next() else { return false };
+        let is_quoted = quoted.next_if(|quoted| **quoted == index).is_some();
+        (!is_quoted && is_null_text(null.as_deref(), field)) || row.null_fields.contains(&index)
+    }
+}
+
+/// Whether a text means null. Compares the first bytes first: calls that compare all texts of the same length cost more.
+fn is_null_text(null: Option<&[u8]>, text: &[u8]) -> bool {
+    null.is_some_and(|null| null.first() == text.first() && null == text)
+}
+
+/// Copies the first `length` bytes to `at`, and returns the place after them. If that is `N` or less, `N` bytes are copied, if there are as many: a
+/// copy of a constant size needs no call. The rest is overwritten by what follows.
+fn put<const N: usize>(json: &mut [u8], at: usize, bytes: &[u8], length: usize) -> usize {
+    let end = at + length;
+    match bytes.first_chunk::<N>() {
+        Some(chunk) if length <= N => json[at..at + N].copy_from_slice(chunk),
+        _ => json[at..end].copy_from_slice(&bytes[..length]),
+    }
+    end
 }
 
 /// Whether a text is the same in a JSON string, without escapes. Inspects every byte, which is faster than stopping at the first.

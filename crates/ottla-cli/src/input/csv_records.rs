@@ -2,6 +2,7 @@
 
 use super::{
     ReadError,
+    byte_places::push_places,
     dialect::Marks,
     lines::READ_SIZE,
     position::{Continued, InputPosition},
@@ -94,9 +95,6 @@ enum Parsed {
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// The longest line with a place for each byte in `ends` while it is parsed.
-const SHORT_LINE: usize = 4096;
 
 impl CsvRecords {
     /// Creates the reader. Each record may be up to `max_record` bytes long.
@@ -285,18 +283,7 @@ impl CsvRecords {
             return None;
         }
         self.fields.extend_from_slice(line);
-        if line.len() > SHORT_LINE {
-            self.ends.extend(memchr_iter(delimiter, line));
-        } else {
-            // Fields are short, so that a search for each delimiter costs more than this loop, which has no branch to mispredict.
-            let mut delimiters = 0;
-            self.ends.resize(line.len(), 0);
-            for (at, &byte) in line.iter().enumerate() {
-                self.ends[delimiters] = at;
-                delimiters += usize::from(byte == delimiter);
-            }
-            self.ends.truncate(delimiters);
-        }
+        push_places(delimiter, line, &mut self.ends);
         self.ends.push(line.len());
         self.gap = 1;
         let end = self.parsed + line.len();

@@ -2,6 +2,7 @@
 
 mod avro_container;
 mod blank_lines;
+mod byte_places;
 mod container;
 mod csv;
 mod csv_object;
