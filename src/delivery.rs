@@ -75,6 +75,7 @@ impl fmt::Display for RecordMetadata {
 pub type Report = Result<RecordMetadata, Error>;
 
 /// The report for the sender of a record.
+#[inline]
 pub(crate) fn report(view: &RecordView<'_>, outcome: &Outcome) -> Report {
     let topic = view.topic.map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
     if outcome.code != 0 {

@@ -223,24 +223,24 @@ impl ReportBatch {
         if code::PURGES.contains(&outcome.code()) {
             event_handler.on_purged(&reported.view(), reported.asked(), (message.key(), message.value()), &outcome);
         }
-        self.deliver(reported, outcome, audience);
+        self.deliver(reported, &mut outcome, audience);
     }
 
-    /// Passes the report to its receiver.
-    fn deliver(&mut self, mut reported: Reported, outcome: Outcome, audience: &dyn Audience) {
+    /// Passes the report to its receiver, and takes the outcome.
+    fn deliver(&mut self, mut reported: Reported, outcome: &mut Outcome, audience: &dyn Audience) {
         let completion = reported.take_completion();
         self.has_receivers = !matches!(completion, Completion::Future);
         match completion {
             Completion::Future => {}
-            Completion::Callback(callback) => audience.call_back(callback, &reported.view(), &outcome),
+            Completion::Callback(callback) => audience.call_back(callback, &reported.view(), outcome),
             Completion::Member { tally, index } => {
                 if outcome.code() != code::NO_ERROR {
-                    tally.fail(index, &reported.view(), &outcome);
+                    tally.fail(index, &reported.view(), outcome);
                 }
                 self.count(tally);
             }
         }
-        match reported.complete(outcome) {
+        match reported.complete(mem::take(outcome)) {
             Err(slot) => self.slots.push(slot),
             Ok(waker) => self.wakers.extend(waker),
         }
@@ -328,7 +328,7 @@ pub(crate) fn report(draft: Draft, mut outcome: Outcome, audience: &dyn Audience
     if audience.observes_reports() {
         audience.on_report(&reported.view(), &outcome);
     }
-    batch.deliver(reported, outcome, audience);
+    batch.deliver(reported, &mut outcome, audience);
     batch.end_run();
     batch.slots.into_iter().for_each(FreeSlot::recycle);
     batch.wakers

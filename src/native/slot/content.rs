@@ -80,11 +80,8 @@ impl Content {
         self.topic = record.topic.take();
         (self.key_size, self.value_size) = (PartSize::new(record.key_size), PartSize::new(record.value_size));
         if is_plain {
-            self.kept = match mem::take(&mut record.completion) {
-                Completion::Future => Kept::Nothing,
-                completion => Kept::Completion(completion),
-            };
-            self.keeps = !matches!(self.kept, Kept::Nothing);
+            self.keeps = !matches!(record.completion, Completion::Future);
+            self.kept = if self.keeps { Kept::Completion(mem::take(&mut record.completion)) } else { Kept::Nothing };
             return Some(record);
         }
         (self.kept, self.keeps) = (Kept::Record(record), true);

@@ -4,9 +4,10 @@
 //! `WouldDeadlock`, or `BufferFull` instead of waiting for memory.
 
 use std::{
+    cell::Cell,
     io,
     sync::Arc,
-    thread::{self, JoinHandle, ThreadId},
+    thread::{self, JoinHandle},
 };
 
 use super::closing;
@@ -18,8 +19,9 @@ use crate::{
 };
 
 thread_local! {
-    /// Read for each record of a blocking call, and `thread::current` counts a reference.
-    static CURRENT: ThreadId = thread::current().id();
+    /// Whether this is the delivery thread of some producer. So other threads, for each record of a blocking call, need not read which one is this
+    /// producer's: that cache line is often written.
+    static IS_DELIVERY_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
 impl ProducerState {
@@ -48,6 +50,7 @@ impl ProducerState {
             state.metadata.absent.connect(Box::new(move || woken.wake()));
             state.metadata.refresh.connect(Arc::clone(&client));
             let _ = state.delivery.thread.set(thread::current().id());
+            IS_DELIVERY_THREAD.set(true);
             serve(&client, &*state);
             // The helpers also have a handle of the client. After they end, dropping the last handle destroys librdkafka's client here.
             state.delivery.flush_helper.end();
@@ -67,7 +70,7 @@ impl ProducerState {
     }
 
     pub(in crate::producer) fn on_delivery_thread(&self) -> bool {
-        self.delivery.thread.get() == Some(&CURRENT.with(|id| *id))
+        IS_DELIVERY_THREAD.get() && self.delivery.thread.get() == Some(&thread::current().id())
     }
 }
 

@@ -105,6 +105,7 @@ fn defer<T: ?Sized + 'static>(
     }
 }
 
+#[inline]
 fn serialize<T: ?Sized + 'static>(
     serializer: &dyn Serializer<T>,
     data: &T,
@@ -132,6 +133,7 @@ pub(in crate::producer) fn unserialized(topic: &str, is_key: bool, error: BoxErr
 }
 
 /// Appends one part of the record to the buffer. Returns its size, or `None` for null.
+#[inline]
 pub(in crate::producer) fn append(
     write: impl FnOnce(&mut SerializeContext<'_>, &mut Vec<u8>) -> Result<Serialized, BoxError>,
     topic: &str,
@@ -142,12 +144,14 @@ pub(in crate::producer) fn append(
     let failed = |what: &str| failed(topic, is_key, what);
     let start = buffer.len();
     let mut context = SerializeContext { topic, headers, is_key };
-    match contain(|| write(&mut context, buffer)) {
-        Ok(Ok(Serialized::Bytes)) => match buffer.len().checked_sub(start) {
+    // Beside the result, because one with this byte in it is read back as words, and that waits until the byte is in the cache.
+    let mut is_null = false;
+    match contain(|| write(&mut context, buffer).map(|serialized| is_null = matches!(serialized, Serialized::Null))) {
+        Ok(Ok(())) if !is_null => match buffer.len().checked_sub(start) {
             Some(size) => u32::try_from(size).map(Some).map_err(|_| failed(": it is larger than 4 GiB")),
             None => Err(failed(": its serializer removed bytes that it did not write")),
         },
-        Ok(Ok(Serialized::Null)) => {
+        Ok(Ok(())) => {
             buffer.truncate(start);
             Ok(None)
         }
