@@ -1,6 +1,6 @@
 //! [`to_json`]: writes a CSV row as a JSON object.
 
-use crate::row::Columns;
+use crate::row::{Columns, is_null_text};
 use std::io;
 
 /// The length up to which the JSON before a value is copied in one piece.
@@ -98,11 +98,6 @@ fn nulls_of<'a>(row: Columns<'a>) -> impl FnMut(&[u8]) -> bool + 'a {
         let is_quoted = quoted.next_if(|quoted| **quoted == index).is_some();
         (!is_quoted && is_null_text(null.as_deref(), field)) || row.null_fields.contains(&index)
     }
-}
-
-/// Whether a text means null. Compares the first bytes first: calls that compare all texts of the same length cost more.
-fn is_null_text(null: Option<&[u8]>, text: &[u8]) -> bool {
-    null.is_some_and(|null| null.first() == text.first() && null == text)
 }
 
 /// Copies the first `length` bytes to `at`, and returns the place after them. If that is `N` or less, `N` bytes are copied, if there are as many: a
