@@ -89,15 +89,17 @@ impl<'a> Columns<'a> {
         let start = column.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| end + self.gap);
         let place = start..self.ends.get(column).copied().unwrap_or(start);
         let text = self.texts.get(place.clone()).unwrap_or_default();
-        let null = self.nulls.get(column).and_then(Option::as_deref);
-        let is_text = !is_null_text(null, text) || self.quoted.contains(&column);
-        (is_text && !self.null_fields.contains(&column)).then_some(place)
+        (!self.is_null(column, text)).then_some(place)
     }
-}
 
-/// Whether a text means null. Compares the first bytes first: calls that compare all texts of the same length cost more.
-pub(crate) fn is_null_text(null: Option<&[u8]>, text: &[u8]) -> bool {
-    null.is_some_and(|null| null.first() == text.first() && null == text)
+    /// Whether a column, which has this text, is null.
+    #[inline]
+    pub(crate) fn is_null(self, column: usize, text: &[u8]) -> bool {
+        let null = self.nulls.get(column).and_then(Option::as_deref);
+        // The first bytes first: calls that compare all texts of the same length cost more.
+        let is_null_text = null.is_some_and(|null| null.first() == text.first() && null == text);
+        (is_null_text && !self.quoted.contains(&column)) || self.null_fields.contains(&column)
+    }
 }
 
 /// A record of the input that cannot be sent. Reading goes on after it.

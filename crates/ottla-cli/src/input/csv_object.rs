@@ -1,6 +1,6 @@
 //! [`to_json`]: writes a CSV row as a JSON object.
 
-use crate::row::{Columns, is_null_text};
+use crate::row::Columns;
 use std::io;
 
 /// The length up to which the JSON before a value is copied in one piece.
@@ -36,10 +36,9 @@ pub(super) fn to_json<'a>(columns: &'a [Column], row: Columns<'_>, json: &mut Ve
     }
     json.clear();
     let mut start = 0;
-    let mut is_null = nulls_of(row);
-    for (column, &end) in columns.iter().zip(ends) {
+    for (index, (column, &end)) in columns.iter().zip(ends).enumerate() {
         let field = &fields[start..end];
-        if is_null(field) {
+        if row.is_null(index, field) {
             let (_, name) = column.prefix.split_last().unwrap_or((&b'"', &[]));
             json.extend_from_slice(name);
             json.extend_from_slice(b"null");
@@ -72,10 +71,9 @@ fn write_verbatim(columns: &[Column], row: Columns<'_>, json: &mut Vec<u8>) {
     // Each column has a quote or `null`, and what `put` writes too much is at the end.
     json.resize(names + fields.len() + 4 * columns.len() + PADDING, 0);
     let (mut start, mut at) = (0, 0);
-    let mut is_null = nulls_of(row);
-    for (column, &end) in columns.iter().zip(ends) {
+    for (index, (column, &end)) in columns.iter().zip(ends).enumerate() {
         at = put::<PADDING>(json, at, &column.padded_prefix, column.prefix.len());
-        if is_null(&fields[start..end]) {
+        if row.is_null(index, &fields[start..end]) {
             // Without the quote that begins a string.
             at = put::<4>(json, at - 1, b"null", 4);
         } else {
@@ -87,17 +85,6 @@ fn write_verbatim(columns: &[Column], row: Columns<'_>, json: &mut Vec<u8>) {
     }
     json[at] = b'}';
     json.truncate(at + 1);
-}
-
-/// Whether the next field of a row, which has this text, is null.
-fn nulls_of<'a>(row: Columns<'a>) -> impl FnMut(&[u8]) -> bool + 'a {
-    let mut nulls = row.nulls.iter().enumerate();
-    let mut quoted = row.quoted.iter().peekable();
-    move |field| {
-        let Some((index, null)) = nulls.next() else { return false };
-        let is_quoted = quoted.next_if(|quoted| **quoted == index).is_some();
-        (!is_quoted && is_null_text(null.as_deref(), field)) || row.null_fields.contains(&index)
-    }
 }
 
 /// Copies the first `length` bytes to `at`, and returns the place after them. If that is `N` or less, `N` bytes are copied, if there are as many: a
