@@ -68,18 +68,21 @@ class Bench:
 
     def stream(self, name: str, *flags: str) -> None:
         """Produces the rows again and again from a pipe, and prints the peak memory."""
-        header, body = self.rows.read_bytes().split(b"\n", 1)
         wanted = int(self.arguments.stream_gb * 1e9)
         reading, writing = os.pipe()
 
         def write() -> None:
             with os.fdopen(writing, "wb", buffering=0) as pipe:
-                if name != "lines":
-                    pipe.write(header + b"\n")
                 written = 0
                 while written < wanted:
-                    pipe.write(body)
-                    written += len(body)
+                    with open(self.rows, "rb") as rows:
+                        header = rows.readline()
+                        if written == 0 and name != "lines":
+                            pipe.write(header)
+                        # In pieces, for the peak memory of the child process.
+                        while piece := rows.read(1 << 20):
+                            pipe.write(piece)
+                            written += len(piece)
 
         writer = threading.Thread(target=write, daemon=True)
         writer.start()
